@@ -1,0 +1,59 @@
+# All that a person or CI does with this repository; `make` alone lists it.
+# Longer shell stands in .ci/, one file a task.
+
+SHELL := /bin/sh
+SWIFT ?= swift
+PYTHON ?= python3
+# Passed on: make run ARGS="--count 2", make bench ARGS="--quick --skip-live"
+ARGS ?=
+
+PROGRAM := .build/release/sockaudit
+SAMPLE := Tests/Fixtures/sample.log
+WORKLOADS := .build/workloads
+
+.DEFAULT_GOAL := help
+# Steps use the same .build and the same package manager; order matters (deps before build).
+.NOTPARALLEL:
+.PHONY: help deps deps-test check-tools build run demo test lint fmt bench clean
+
+help: ## this list
+	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo '  make run ARGS="--count 2" passes options on; so do demo, test and bench'
+
+deps: ## install libaudit-dev and libauparse-dev if missing, nothing else (sudo when not root)
+	@sh .ci/deps.sh build
+
+deps-test: ## install what the tests drive (auditd, strace, curl, nginx ...); starts no daemon
+	@sh .ci/deps.sh test
+
+check-tools:
+	@sh .ci/toolcheck.sh $(SWIFT)
+
+build: check-tools ## build .build/release/sockaudit
+	$(SWIFT) build -c release --product sockaudit
+
+run: deps build ## `sockaudit all` on this host, asking sudo for that alone; without root the sample log
+	@sh .ci/live.sh $(PROGRAM) $(SAMPLE) $(ARGS)
+
+demo: deps build ## the table from the bundled sample log; no root
+	@sh .ci/replay.sh $(PROGRAM) $(SAMPLE) $(ARGS)
+
+test: deps deps-test build ## all tests; as root also the live ones on this kernel
+	sh Tests/Workloads/build.sh $(WORKLOADS)
+	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' $(SWIFT) test $(ARGS)
+
+lint: ## format and syntax of everything, changing nothing
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
+	sh .ci/syntax.sh $(PYTHON)
+
+fmt: ## format all Swift files in place
+	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Package.swift
+
+bench: deps deps-test build ## cost and correctness against a plain C libauparse loop, live part as root
+	@sh .ci/bench.sh $(PYTHON) .build/bench $(ARGS)
+
+clean: ## remove everything built
+	rm -rf .build .build-*

@@ -1,0 +1,44 @@
+import CAudit
+import Glibc
+
+/// INT, TERM, HUP and CHLD as a descriptor to wait on, so that nothing runs inside a handler.
+public struct Signals: ~Copyable {
+    public let descriptor: Int32
+    private let previous: sigset_t
+
+    /// What a signal asks for.
+    public enum Request: Equatable, Sendable { case stop(Int32), reopen, none }
+
+    public init() throws(AuditError) { (descriptor, previous) = try Self.block() }
+
+    private static func block() throws(AuditError) -> (Int32, sigset_t) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&set, number) }
+        var old = sigset_t()
+        // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
+        signal(SIGPIPE, SIG_IGN)
+        guard pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
+            throw AuditError(.socketFailed, errno: errno, "Signals could not be blocked.")
+        }
+        let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        guard fd >= 0 else {
+            throw AuditError(.socketFailed, errno: errno, "No descriptor for signals could be made.")
+        }
+        return (fd, old)
+    }
+
+    deinit {
+        close(descriptor)
+        var old = previous
+        pthread_sigmask(SIG_SETMASK, &old, nil)
+    }
+
+    /// The next pending request, without waiting.
+    public func next() -> Request {
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        guard SystemText.retrying({ read(descriptor, &info, size) }) == size else { return .none }
+        return info.ssi_signo == UInt32(SIGHUP) ? .reopen : .stop(Int32(info.ssi_signo))
+    }
+}

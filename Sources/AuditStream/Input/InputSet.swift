@@ -1,0 +1,75 @@
+import Glibc
+
+/// The files that `--input` names, oldest first.
+public enum InputSet {
+    /// Folders are replaced by the audit logs in them (audit.log, audit.log.1, audit.log.2.gz ...).
+    public static func expand(_ paths: [String]) throws(AuditError) -> [String] {
+        var files: [String] = []
+        for path in paths {
+            if path == "-" || !isFolder(path) {
+                files.append(path)
+                continue
+            }
+            let found = try logs(in: path)
+            guard !found.isEmpty else {
+                throw AuditError(
+                    .inputFailed, "The folder \(path) holds no audit logs (audit.log, audit.log.1, ...); name the files themselves.")
+            }
+            files += found
+        }
+        return files
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+
+    private static func logs(in folder: String) throws(AuditError) -> [String] {
+        guard let directory = opendir(folder) else {
+            throw AuditError(.inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
+        }
+        defer { closedir(directory) }
+        var found: [(path: String, first: Int64, number: Int)] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard name.contains(".log"), !name.hasPrefix(".") else { continue }
+            let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
+            if isFolder(path) { continue }
+            found.append((path, firstStamp(path), rotation(name)))
+        }
+        // By the stamps inside; a file that has none goes by its rotation number, highest oldest.
+        found.sort { a, b in
+            if a.first != b.first && a.first != .max && b.first != .max { return a.first < b.first }
+            return a.number != b.number ? a.number > b.number : a.path < b.path
+        }
+        return found.map { $0.path }
+    }
+
+    /// audit.log.3.gz is 3, audit.log is 0.
+    private static func rotation(_ name: String) -> Int {
+        name.split(separator: ".").compactMap { Int($0) }.last ?? 0
+    }
+
+    /// The stamp of a file's first record in milliseconds; .max when none is found at its start.
+    private static func firstStamp(_ path: String) -> Int64 {
+        guard let file = try? InputFile(path: path) else { return .max }
+        var block = [UInt8](repeating: 0, count: 16_384)
+        let count = (try? block.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) }) ?? 0
+        for line in block.prefix(count).split(separator: 0x0A) {
+            let text = Array(line)
+            guard text.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record,
+                let open = text.firstIndex(of: UInt8(ascii: "("))
+            else { continue }
+            let digits = text[(open + 1)...].prefix { $0 != UInt8(ascii: ":") }
+            let parts = digits.split(separator: UInt8(ascii: "."))
+            guard let seconds = Int64(String(decoding: parts[0], as: UTF8.self)), parts.count == 2,
+                let millis = Int64(String(decoding: parts[1], as: UTF8.self))
+            else { continue }
+            return seconds.multipliedReportingOverflow(by: 1_000).partialValue &+ millis
+        }
+        return .max
+    }
+}

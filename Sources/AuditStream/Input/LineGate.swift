@@ -1,0 +1,122 @@
+/// Decides line by line what may go into the parser. Pure: bytes in, verdict out.
+///
+/// libauparse drops what it cannot read without a word; here every such line is counted.
+public enum LineGate {
+    public enum Kind: Equatable, Sendable {
+        /// A record: `[node=NAME ]type=TYPE msg=audit(SECONDS.MILLIS:SERIAL): ...`.
+        case record
+        /// Begins as a record and is none: cut or damaged.
+        case damaged
+        /// Something else: a comment, another program's line.
+        case foreign
+        /// An empty line, or what ausearch puts between events (`----`, `time->`).
+        case blank
+    }
+
+    public static func judge(_ line: UnsafeBufferPointer<UInt8>) -> Kind {
+        var rest = line[...]
+        while let last = rest.last, last == 0x0D || last == 0x20 { rest = rest.dropLast() }
+        if rest.isEmpty || starts(rest, "----") || starts(rest, "time->") { return .blank }
+        if starts(rest, "node=") {
+            guard let space = rest.firstIndex(of: 0x20) else { return .damaged }
+            rest = rest[rest.index(after: space)...]
+            if !starts(rest, "type=") { return .damaged }
+        }
+        guard starts(rest, "type=") else { return .foreign }
+        rest = rest.dropFirst(5)
+        guard let space = rest.firstIndex(of: 0x20), space > rest.startIndex else { return .damaged }
+        rest = rest[rest.index(after: space)...]
+        guard starts(rest, "msg=audit(") else { return .damaged }
+        rest = rest.dropFirst(10)
+        guard number(&rest, then: ".", digits: 12), number(&rest, then: ":", digits: 3),
+            number(&rest, then: ")", digits: 20)
+        else { return .damaged }
+        return rest.first == UInt8(ascii: ":") ? .record : .damaged
+    }
+
+    private static func starts(_ text: Slice<UnsafeBufferPointer<UInt8>>, _ prefix: StaticString) -> Bool {
+        prefix.withUTF8Buffer { text.count >= $0.count && text.prefix($0.count).elementsEqual($0) }
+    }
+
+    /// Takes digits, at least one and at most `digits`, and the mark behind them.
+    private static func number(
+        _ text: inout Slice<UnsafeBufferPointer<UInt8>>, then mark: Unicode.Scalar, digits: Int
+    ) -> Bool {
+        var count = 0
+        while let byte = text.first, (0x30...0x39).contains(byte) {
+            text = text.dropFirst()
+            count += 1
+        }
+        guard count > 0, count <= digits, text.first == UInt8(ascii: mark) else { return false }
+        text = text.dropFirst()
+        return true
+    }
+}
+
+/// Cuts a stream of blocks into lines, across the blocks' borders, and hands over the lines that
+/// are records. A line that never ends is given up after ``longest`` bytes and counted.
+public struct LineSplitter {
+    public struct Counters: Equatable, Sendable {
+        public var records = 0
+        public var damaged = 0
+        public var foreign = 0
+    }
+
+    /// Far above the longest record (MAX_AUDIT_MESSAGE_LENGTH 8970 plus what ENRICHED appends).
+    static let longest = 1 << 17
+
+    public private(set) var counters = Counters()
+    private var carry: [UInt8] = []
+    private var skipping = false
+
+    public init() {}
+
+    /// - Parameter record: gets each record with its newline.
+    public mutating func push(_ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+        var rest = block[...]
+        while let newline = rest.firstIndex(of: 0x0A) {
+            let end = rest.index(after: newline)
+            let line = UnsafeBufferPointer(rebasing: rest[..<end])
+            rest = rest[end...]
+            if skipping {
+                skipping = false
+            } else if carry.isEmpty {
+                judge(line, record)
+            } else {
+                carry.append(contentsOf: line)
+                carry.withUnsafeBufferPointer { judge($0, record) }
+                carry.removeAll(keepingCapacity: true)
+            }
+        }
+        if skipping { return }
+        carry.append(contentsOf: rest)
+        if carry.count > Self.longest {
+            counters.damaged += 1
+            carry.removeAll(keepingCapacity: false)
+            skipping = true
+        }
+    }
+
+    /// The end of the input: a last line without a newline is judged too.
+    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+        defer {
+            carry.removeAll(keepingCapacity: true)
+            skipping = false
+        }
+        guard !carry.isEmpty else { return }
+        carry.append(0x0A)
+        carry.withUnsafeBufferPointer { judge($0, record) }
+    }
+
+    private mutating func judge(_ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+        let text = UnsafeBufferPointer(rebasing: line.dropLast())
+        switch LineGate.judge(text) {
+        case .record:
+            counters.records += 1
+            record(line)
+        case .damaged: counters.damaged += 1
+        case .foreign: counters.foreign += 1
+        case .blank: break
+        }
+    }
+}

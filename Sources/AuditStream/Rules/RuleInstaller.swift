@@ -1,0 +1,168 @@
+import CAudit
+import Glibc
+
+/// Puts our rules in and takes exactly those out again. The only owner of changes to the kernel.
+///
+/// It knows nothing of the record stream, so that it can become a process of its own.
+public struct RuleInstaller: ~Copyable {
+    private let control: AuditControl
+    private var installed: [KernelRule] = []
+    private var switchedOn = false
+    private var daemonBefore: UInt32 = 0
+    private var done = false
+    /// Whether a pid is a running sockaudit, whose rules are not stale.
+    private let isSockaudit: (Int32) -> Bool
+
+    /// What was found and done while the rules went in.
+    public struct Report: Equatable, Sendable {
+        /// How many rules are ours.
+        public var added = 0
+        /// How many were there already, put in by someone else.
+        public var shared = 0
+        /// Rules of a killed run that were removed.
+        public var swept = 0
+        public var switchedOn = false
+        /// Rules that someone put before ours and that hide part of what we watch.
+        public var partlyShadowed: [String] = []
+        /// Things that the user should know and that stop nothing.
+        public var findings: [HostChecks.Finding] = []
+        /// Architectures whose rules the kernel refused.
+        public var refusedArchitectures: [String] = []
+        /// Our rules as they stand, in auditctl's words.
+        public var rules: [String] = []
+        /// The kernel's settings before we changed anything.
+        public var before: KernelStatus?
+    }
+
+    public init(isSockaudit: @escaping (Int32) -> Bool) throws(AuditError) {
+        control = try AuditControl()
+        self.isSockaudit = isSockaudit
+    }
+
+    deinit {
+        // The last resort; every ordinary way out calls `remove` and hears what failed.
+        if !done {
+            _ = Self.takeOut(control, installed, switchOff: switchedOn, daemonBefore, isSockaudit)
+        }
+    }
+
+    public func status() throws(AuditError) -> KernelStatus { try control.status() }
+    public func currentRules() throws(AuditError) -> [KernelRule] { try control.rules() }
+
+    /// Checks the host, sweeps what killed runs left, and puts the plan's rules in.
+    ///
+    /// - Parameter force: go on although a failure would panic the kernel.
+    public mutating func install(_ plan: RulePlan, force: Bool) throws(AuditError) -> Report {
+        var report = Report()
+        let status = try control.status()
+        report.before = status
+        var existing = try control.rules()
+        let review = RuleReview(existing: existing)
+        daemonBefore = status.daemon
+        report.findings += try HostChecks.check(status, review, plan, force: force)
+        for (rule, owner) in review.ours where !isSockaudit(owner) {
+            try control.delete(rule)
+            report.swept += 1
+            existing.removeAll { $0 == rule }
+        }
+        let cleared = RuleReview(existing: existing)
+        report.partlyShadowed = cleared.partlyShadowing(plan.rules).map { $0.text }
+        do {
+            try put(plan.rules, cleared, &report)
+            if status.enabled == 0 && !plan.rules.isEmpty {
+                try control.setEnabled(1)
+                SwitchMarker.set()
+                report.switchedOn = true
+            }
+            // Ours, or that of a run that was killed or is still there: the last to leave clears it.
+            switchedOn = SwitchMarker.exists || report.switchedOn
+        } catch {
+            _ = remove()
+            throw error
+        }
+        return report
+    }
+
+    private mutating func put(
+        _ rules: [KernelRule], _ review: RuleReview, _ report: inout Report
+    ) throws(AuditError) {
+        for rule in rules {
+            if review.covering(rule) != nil {
+                report.shared += 1
+                continue
+            }
+            do {
+                try control.add(rule)
+                installed.append(rule)
+                report.added += 1
+                report.rules.append(rule.text)
+            } catch where error.errno == EEXIST {
+                report.shared += 1
+            } catch where error.errno == EINVAL && !Self.isNative(rule) {
+                if !report.refusedArchitectures.contains("b32") { report.refusedArchitectures.append("b32") }
+            }
+        }
+    }
+
+    private static func isNative(_ rule: KernelRule) -> Bool {
+        let arch = rule.fields.first { $0.field == UInt32(AUDIT_ARCH) }
+        return arch?.value == Architecture.local.first?.elf
+    }
+
+    /// How many of our rules someone else has taken out.
+    public func missing() throws(AuditError) -> Int {
+        guard !installed.isEmpty else { return 0 }
+        let present = try control.rules()
+        return installed.count { !present.contains($0) }
+    }
+
+    /// Takes out exactly what ``install(_:force:)`` put in. May be called again.
+    /// - Returns: what could not be undone; empty when all is as before.
+    public mutating func remove() -> [AuditError] {
+        guard !done else { return [] }
+        done = true
+        let failures = Self.takeOut(control, installed, switchOff: switchedOn, daemonBefore, isSockaudit)
+        installed = []
+        switchedOn = false
+        return failures
+    }
+
+    private static func takeOut(
+        _ control: borrowing AuditControl, _ rules: [KernelRule], switchOff: Bool, _ daemonBefore: UInt32,
+        _ isSockaudit: (Int32) -> Bool
+    ) -> [AuditError] {
+        var failures: [AuditError] = []
+        for rule in rules.reversed() {
+            do {
+                try control.delete(rule)
+            } catch {
+                // Someone else took it out: what we wanted.
+                if error.errno != ENOENT { failures.append(error) }
+            }
+        }
+        guard switchOff else { return failures }
+        do {
+            // Another sockaudit still needs it and will clear the marker; a daemon that came after
+            // us switched auditing on for itself.
+            let others = RuleReview(existing: try control.rules()).ours
+            guard !others.contains(where: { isSockaudit($0.owner) }) else { return failures }
+            let status = try control.status()
+            if status.enabled == 1 && (status.daemon == 0 || status.daemon == daemonBefore) {
+                try control.setEnabled(0)
+            }
+            SwitchMarker.clear()
+        } catch { failures.append(error) }
+        return failures
+    }
+
+    /// Removes the rules that a sockaudit put in and that no running one owns.
+    /// - Returns: how many were removed.
+    public func clear() throws(AuditError) -> Int {
+        var removed = 0
+        for (rule, owner) in RuleReview(existing: try control.rules()).ours where !isSockaudit(owner) {
+            try control.delete(rule)
+            removed += 1
+        }
+        return removed
+    }
+}

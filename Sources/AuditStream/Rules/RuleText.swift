@@ -1,0 +1,61 @@
+import CAudit
+
+extension KernelRule {
+    /// The rule as auditctl(8) and augenrules read it.
+    public var text: String {
+        var parts = ["-a \(actionName),\(listName)"]
+        let arch = fields.first { $0.field == UInt32(AUDIT_ARCH) }
+        let machine = arch.map { audit_elf_to_machine($0.value) } ?? -1
+        if let arch { parts.append("-F \(Self.write(arch, machine: machine))") }
+        let numbers = syscalls
+        if listName == "exit" || listName == "entry" {
+            if numbers.count >= Self.maskWords * 32 - 32 {
+                parts.append("-S all")
+            } else if !numbers.isEmpty {
+                parts.append("-S " + numbers.map { Self.syscallName($0, machine: machine) }.joined(separator: ","))
+            }
+        }
+        for field in fields where field != arch {
+            parts.append("-F \(Self.write(field, machine: machine))")
+        }
+        return parts.joined(separator: " ")
+    }
+
+    private var listName: String {
+        audit_flag_to_name(Int32(list & UInt32(AUDIT_FILTER_MASK))).map { String(cString: $0) } ?? "list\(list)"
+    }
+
+    private var actionName: String {
+        audit_action_to_name(Int32(action)).map { String(cString: $0) } ?? "action\(action)"
+    }
+
+    private static func syscallName(_ number: Int32, machine: Int32) -> String {
+        guard machine >= 0, let name = audit_syscall_to_name(number, machine) else { return "\(number)" }
+        return String(cString: name)
+    }
+
+    private static func write(_ field: Field, machine: Int32) -> String {
+        let name = audit_field_to_name(Int32(field.field)).map { String(cString: $0) } ?? "f\(field.field)"
+        let op = audit_operator_to_symbol(Int32(bitPattern: field.op)).map { String(cString: $0) } ?? "?"
+        if let text = field.text {
+            let safe = text.map { $0 > 0x20 && $0 < 0x7F ? String(UnicodeScalar($0)) : "?" }.joined()
+            return "\(name)\(op)\(safe)"
+        }
+        switch Int32(field.field) {
+        case AUDIT_ARCH:
+            let native = audit_determine_machine("b64")
+            return "\(name)\(op)\(machine == native ? "b64" : "b32")"
+        case AUDIT_EXIT:
+            let value = Int32(bitPattern: field.value)
+            if value < 0, let code = audit_errno_to_name(-value) { return "\(name)\(op)-\(String(cString: code))" }
+            return "\(name)\(op)\(value)"
+        case AUDIT_ARG0, AUDIT_ARG1, AUDIT_ARG2, AUDIT_ARG3:
+            return "\(name)\(op)0x\(String(field.value, radix: 16))"
+        case AUDIT_MSGTYPE:
+            let type = audit_msg_type_to_name(Int32(field.value)).map { String(cString: $0) } ?? "\(field.value)"
+            return "\(name)\(op)\(type)"
+        default:
+            return "\(name)\(op)\(field.value)"
+        }
+    }
+}

@@ -1,0 +1,228 @@
+import CAudit
+import Glibc
+import SockAuditCore
+
+/// Reads one event out of libauparse's cursor and reduces it to an ``AuditEvent``.
+///
+/// A class, because libauparse's callback carries a reference to it. One thread.
+public final class EventDecoder {
+    /// What passed through.
+    public struct Counters: Equatable, Sendable {
+        /// Events of any kind, without our own.
+        public var events = 0
+        /// Events of ours that lack a field or have one that cannot be.
+        public var malformed = 0
+        /// Events of architectures that libaudit does not know.
+        public var foreign = 0
+    }
+
+    public private(set) var counters = Counters()
+    private let names: NameTable
+    /// Events of this process are our own.
+    private let ownPid: Int32
+    /// PROCTITLE is read for the script's name.
+    private let wantsScripts: Bool
+    private var calls = SyscallTable()
+    /// Filled by the callback, emptied by ``take(_:)``.
+    private var ready: [AuditEvent] = []
+    private var lastHost: (bytes: [UInt8], id: NameID) = ([], .none)
+
+    /// - Parameter ownPid: 0 from an input, where nothing is our own.
+    public init(names: NameTable, ownPid: Int32, wantsScripts: Bool) {
+        self.names = names
+        self.ownPid = ownPid
+        self.wantsScripts = wantsScripts
+    }
+
+    /// Hands over what was decoded since the last time, in the order of the stream.
+    public func take(_ body: (AuditEvent) -> Void) {
+        for event in ready { body(event) }
+        ready.removeAll(keepingCapacity: true)
+    }
+
+    /// Called by libauparse for each complete event.
+    func decode(_ au: OpaquePointer) {
+        guard auparse_first_record(au) > 0 else { return }
+        var fields = RecordFields()
+        var call: FollowedCall?
+        var comm = NameID.none
+        var exe = NameID.none
+        var script = NameID.none
+        var isOurs = false
+        repeat {
+            switch auparse_get_type(au) {
+            case AUDIT_SYSCALL:
+                call = readSyscall(au, &fields, &comm, &exe)
+                isOurs = ownPid != 0 && fields.pid == ownPid
+            case AUDIT_SOCKETCALL where call == .socketcall: readSocketcall(au, &fields)
+            case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: readPair(au, &fields)
+            case AUDIT_PROCTITLE where wantsScripts && call != nil: script = readScript(au)
+            default: break
+            }
+        } while auparse_next_record(au) > 0
+        if isOurs { return }
+        counters.events += 1
+        guard let call else {
+            if fields.malformed { counters.malformed += 1 }
+            return
+        }
+        guard !fields.malformed, let pid = fields.pid, pid > 0, let stamp = auparse_get_timestamp(au) else {
+            counters.malformed += 1
+            return
+        }
+        switch OperationBuilder.build(call, fields) {
+        case .nothing: break
+        case .malformed: counters.malformed += 1
+        case .operation(let operation):
+            let at = stamp.pointee
+            var event = AuditEvent(
+                node: host(at.host), serial: UInt64(at.serial),
+                stamp: Int64(at.sec).multipliedReportingOverflow(by: 1_000).partialValue &+ Int64(at.milli),
+                pid: pid, ppid: fields.ppid, uid: fields.uid, auid: fields.auid, session: fields.session,
+                comm: comm, exe: exe, operation: operation)
+            event.script = script
+            ready.append(event)
+        }
+    }
+
+    private func host(_ text: UnsafePointer<CChar>?) -> NameID {
+        guard let text else { return .none }
+        let bytes = Self.bytes(text)
+        if !lastHost.bytes.elementsEqual(bytes) { lastHost = (Array(bytes), names.intern(bytes)) }
+        return lastHost.id
+    }
+
+    // MARK: records
+
+    /// Walks the SYSCALL record up to exe=; nil when the call is none that we follow.
+    private func readSyscall(
+        _ au: OpaquePointer, _ fields: inout RecordFields, _ comm: inout NameID, _ exe: inout NameID
+    ) -> FollowedCall? {
+        var call: FollowedCall?
+        guard auparse_first_field(au) > 0 else {
+            fields.malformed = true
+            return nil
+        }
+        repeat {
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
+            let value = Self.bytes(text)
+            switch FieldName.pack(name) {
+            case FieldName.arch: fields.elf = number(RecordNumber.hex(value), &fields)
+            case FieldName.syscall:
+                guard let number = RecordNumber.decimal(value), number >= 0, let elf = fields.elf else {
+                    fields.malformed = true
+                    return nil
+                }
+                call = calls.call(elf: elf, number: UInt64(number))
+                if call == nil {
+                    if !calls.knows(elf: elf) { counters.foreign += 1 }
+                    return nil
+                }
+            case FieldName.success: fields.succeeded = value.first == UInt8(ascii: "y")
+            case FieldName.exit: fields.exit = RecordNumber.decimal(value)
+            case FieldName.a0: fields.arguments.0 = argument(value, &fields)
+            case FieldName.a1: fields.arguments.1 = argument(value, &fields)
+            case FieldName.a2: fields.arguments.2 = argument(value, &fields)
+            case FieldName.a3: fields.arguments.3 = argument(value, &fields)
+            case FieldName.ppid: fields.ppid = number(RecordNumber.decimal(value), &fields) ?? 0
+            case FieldName.pid: fields.pid = number(RecordNumber.decimal(value), &fields)
+            case FieldName.auid: fields.auid = identity(value)
+            case FieldName.uid: fields.uid = identity(value)
+            case FieldName.ses: fields.session = identity(value)
+            case FieldName.comm: comm = untrusted(value)
+            case FieldName.exe:
+                exe = untrusted(value)
+                return check(call, &fields)
+            default: break
+            }
+        } while auparse_next_field(au) > 0
+        return check(call, &fields)
+    }
+
+    private func check(_ call: FollowedCall?, _ fields: inout RecordFields) -> FollowedCall? {
+        if call == nil { fields.malformed = true }
+        return call
+    }
+
+    private func readSocketcall(_ au: OpaquePointer, _ fields: inout RecordFields) {
+        guard auparse_first_field(au) > 0 else { return }
+        var found: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        repeat {
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
+            guard let value = RecordNumber.hex(Self.bytes(text)) else { continue }
+            switch FieldName.pack(name) {
+            case FieldName.a0: found.0 = value
+            case FieldName.a1: found.1 = value
+            case FieldName.a2: found.2 = value
+            case FieldName.a3: found.3 = value
+            default: break
+            }
+        } while auparse_next_field(au) > 0
+        fields.socketcall = found
+    }
+
+    private func readPair(_ au: OpaquePointer, _ fields: inout RecordFields) {
+        guard auparse_first_field(au) > 0 else { return }
+        var found: (Int32, Int32) = (-1, -1)
+        repeat {
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
+            guard let value = RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:)) else { continue }
+            switch FieldName.pack(name) {
+            case FieldName.fd0: found.0 = value
+            case FieldName.fd1: found.1 = value
+            default: break
+            }
+        } while auparse_next_field(au) > 0
+        fields.pair = found
+    }
+
+    private func readScript(_ au: OpaquePointer) -> NameID {
+        guard auparse_first_field(au) > 0 else { return .none }
+        repeat {
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au),
+                FieldName.pack(name) == FieldName.proctitle
+            else { continue }
+            return names.intern(ScriptName.find(commandLine: UntrustedText.decode(Self.bytes(text))))
+        } while auparse_next_field(au) > 0
+        return .none
+    }
+
+    // MARK: values
+
+    private static func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
+        // CChar and UInt8 share size and layout.
+        let start = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+        return UnsafeBufferPointer(start: start, count: strlen(text))
+    }
+
+    private func number<T: FixedWidthInteger>(
+        _ value: (some FixedWidthInteger)?, _ fields: inout RecordFields
+    ) -> T? {
+        guard let value, let fitting = T(exactly: value) else {
+            fields.malformed = true
+            return nil
+        }
+        return fitting
+    }
+
+    private func argument(_ value: UnsafeBufferPointer<UInt8>, _ fields: inout RecordFields) -> UInt64 {
+        guard let number = RecordNumber.hex(value) else {
+            fields.malformed = true
+            return 0
+        }
+        fields.argumentCount += 1
+        return number
+    }
+
+    /// An id, which older records write as -1 when it is not set.
+    private func identity(_ value: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)) ?? AuditEvent.unset
+    }
+
+    private func untrusted(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
+        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
+            return names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+        }
+        return names.intern(UntrustedText.decode(value))
+    }
+}

@@ -1,0 +1,88 @@
+import CAudit
+import Glibc
+
+/// Buffers for many messages read by one recvmmsg(2).
+final class MessageBatch {
+    static let capacity = 64
+    /// The longest audit message with its header (MAX_AUDIT_MESSAGE_LENGTH, libaudit.h),
+    /// rounded up so that every header is aligned.
+    private static let slot = (Int(MAX_AUDIT_MESSAGE_LENGTH) + 64 + 15) & ~15
+
+    private let memory: UnsafeMutableRawPointer
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let headers: UnsafeMutablePointer<sockaudit_message>
+
+    init() {
+        memory = .allocate(byteCount: Self.slot * Self.capacity, alignment: 16)
+        vectors = .allocate(capacity: Self.capacity)
+        headers = .allocate(capacity: Self.capacity)
+        for index in 0..<Self.capacity {
+            vectors[index] = iovec(iov_base: memory + index * Self.slot, iov_len: Self.slot)
+            headers[index] = sockaudit_message()
+            headers[index].header.msg_iov = vectors + index
+            headers[index].header.msg_iovlen = 1
+        }
+    }
+
+    deinit {
+        headers.deallocate()
+        vectors.deallocate()
+        memory.deallocate()
+    }
+
+    /// -1 with errno when there is nothing.
+    func receive(_ fd: Int32) -> Int {
+        Int(sockaudit_receive(fd, headers, UInt32(Self.capacity)))
+    }
+
+    /// Type and text of one received message; a torn one is passed over.
+    func message(_ index: Int, _ body: (UInt16, UnsafeRawBufferPointer) -> Void) {
+        let length = min(Int(headers[index].length), Self.slot)
+        let header = Int(sockaudit_netlink_header())
+        guard length >= header else { return }
+        let start = memory + index * Self.slot
+        let type = start.load(as: nlmsghdr.self).nlmsg_type
+        body(type, UnsafeRawBufferPointer(start: start + header, count: length - header))
+    }
+}
+
+/// A classic socket filter (as tcpdump uses; no eBPF program) that keeps messages we never read
+/// out of our buffer. Source: domain.md, and the layout of struct nlmsghdr.
+enum MessageFilter {
+    /// Failing to attach costs speed, not truth: the messages are then skipped here.
+    static func attach(to fd: Int32, keepTitles: Bool) {
+        var kept = [AUDIT_SYSCALL, AUDIT_SOCKETCALL, AUDIT_FD_PAIR, AUDIT_EOE, AUDIT_CONFIG_CHANGE]
+        if keepTitles { kept.append(AUDIT_PROCTITLE) }
+        let offset = UInt32(MemoryLayout<nlmsghdr>.offset(of: \nlmsghdr.nlmsg_type) ?? 4)
+        var program = [sock_filter(code: UInt16(BPF_LD | BPF_H | BPF_ABS), jt: 0, jf: 0, k: offset)]
+        for (index, type) in kept.enumerated() {
+            // The filter machine reads big-endian, the header is in host order.
+            let remaining = UInt8(kept.count - index)
+            program.append(
+                sock_filter(
+                    code: UInt16(BPF_JMP | BPF_JEQ | BPF_K), jt: remaining, jf: 0, k: UInt32(UInt16(type).bigEndian)))
+        }
+        program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
+        program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: UInt32.max))
+        program.withUnsafeMutableBufferPointer { code in
+            var filter = sock_fprog(len: UInt16(code.count), filter: code.baseAddress)
+            setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, socklen_t(MemoryLayout<sock_fprog>.size))
+        }
+    }
+}
+
+/// /proc/net/netlink: "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode".
+enum NetlinkDrops {
+    static func of(inode: UInt64) -> Int? {
+        guard let file = fopen("/proc/net/netlink", "re") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 512)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let columns = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+            guard columns.count >= 10, UInt64(columns[9]) == inode else { continue }
+            return Int(columns[8])
+        }
+        return nil
+    }
+}

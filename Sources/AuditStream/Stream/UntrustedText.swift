@@ -1,0 +1,87 @@
+import Glibc
+
+/// Names of the fields that we read, as one integer each: up to eight bytes, first byte lowest.
+enum FieldName {
+    static let arch = pack("arch")
+    static let syscall = pack("syscall")
+    static let success = pack("success")
+    static let exit = pack("exit")
+    static let a0 = pack("a0")
+    static let a1 = pack("a1")
+    static let a2 = pack("a2")
+    static let a3 = pack("a3")
+    static let ppid = pack("ppid")
+    static let pid = pack("pid")
+    static let auid = pack("auid")
+    static let uid = pack("uid")
+    static let ses = pack("ses")
+    static let comm = pack("comm")
+    static let exe = pack("exe")
+    static let fd0 = pack("fd0")
+    static let fd1 = pack("fd1")
+    static let proctitle = pack("proctitl")
+
+    static func pack(_ text: StaticString) -> UInt64 {
+        text.withUTF8Buffer { bytes in
+            bytes.prefix(8).enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) }
+        }
+    }
+
+    /// The first eight bytes of a C string.
+    static func pack(_ text: UnsafePointer<CChar>) -> UInt64 {
+        var value: UInt64 = 0
+        var index = 0
+        while index < 8, text[index] != 0 {
+            value |= UInt64(UInt8(bitPattern: text[index])) << (8 * UInt64(index))
+            index += 1
+        }
+        return value
+    }
+}
+
+/// Text that the kernel writes quoted when it is plain and as bare hexadecimal when it is not
+/// (audit_log_untrustedstring, kernel/audit.c).
+enum UntrustedText {
+    static func decode(_ value: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        if value.elementsEqual("(null)".utf8) || value.elementsEqual("(none)".utf8) { return [] }
+        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
+            return Array(value[1..<(value.count - 1)])
+        }
+        guard value.count % 2 == 0 else { return Array(value) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(value.count / 2)
+        var index = 0
+        while index < value.count {
+            guard
+                let byte = RecordNumber.hex(UnsafeBufferPointer(rebasing: value[index..<(index + 2)]))
+            else { return Array(value) }
+            bytes.append(UInt8(truncatingIfNeeded: byte))
+            index += 2
+        }
+        return bytes
+    }
+}
+
+/// The script that an interpreter runs, found in its command line.
+public enum ScriptName {
+    private static let interpreters = [
+        "python", "perl", "ruby", "bash", "dash", "sh", "zsh", "ksh", "node", "nodejs", "php", "tclsh", "lua",
+        "gawk", "awk", "Rscript", "pypy",
+    ]
+
+    /// - Parameter commandLine: argv, joined by NUL.
+    /// - Returns: the path or name as given; empty when this is no interpreter with a script.
+    public static func find(commandLine: [UInt8]) -> [UInt8] {
+        let arguments = commandLine.split(separator: 0, omittingEmptySubsequences: true)
+        guard let first = arguments.first else { return [] }
+        var program = first[...]
+        if let slash = program.lastIndex(of: UInt8(ascii: "/")) { program = program[program.index(after: slash)...] }
+        // python3.11 and the like: the name without its version.
+        while let last = program.last, last == UInt8(ascii: ".") || (0x30...0x39).contains(last) {
+            program = program.dropLast()
+        }
+        guard interpreters.contains(where: { program.elementsEqual($0.utf8) }) else { return [] }
+        guard let script = arguments.dropFirst().first(where: { $0.first != UInt8(ascii: "-") }) else { return [] }
+        return Array(script)
+    }
+}

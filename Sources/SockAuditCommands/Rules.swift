@@ -1,0 +1,57 @@
+import ArgumentParser
+import AuditStream
+import Glibc
+import SockAuditCore
+import SockAuditRuntime
+
+/// `sockaudit rules`: the rules as a file, those in the kernel, or those of killed runs taken out.
+struct Rules: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the rules as an augenrules file, list ours in the kernel, or remove those.")
+
+    @Argument(help: "'all', or the names of processes.")
+    var names: [String] = ["all"]
+
+    @Flag(help: "List the rules of sockaudit that are in the kernel.")
+    var installed = false
+
+    @Flag(help: "Remove the rules that a killed sockaudit left, and no others.")
+    var clear = false
+
+    @Option(help: "light, standard or full.")
+    var mode: ModeArgument = .auto
+
+    func validate() throws {
+        if installed && clear { throw ValidationError("Choose one of --installed and --clear.") }
+    }
+
+    func run() throws {
+        try Outcome.exit { () throws(AuditError) in
+            if clear {
+                let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
+                print("removed \(try installer.clear()) rules")
+            } else if installed {
+                let control = try AuditControl()
+                let rules = try control.rules().filter { $0.keys.contains(RulePlan.key) }
+                for rule in rules { print(rule.text) }
+                if rules.isEmpty { Messages(quiet: false).note("no rule with the key sockaudit is in the kernel.") }
+            } else {
+                printFile()
+            }
+            return ExitStatus.done
+        }
+    }
+
+    private func printFile() {
+        let scope = Scope(patterns: names)
+        let clock = Clock()
+        let running = scope.isAll ? [] : ProcScanner(clock: clock, names: NameTable()).running()
+        let answer = ExecutableFinder.find(scope, running: running)
+        var files: [[UInt8]] = []
+        if case .files(let found) = answer { files = found }
+        print("## Rules of sockaudit, \(mode.mode.rawValue) mode, for \(scope.labels.joined(separator: " ")).")
+        if case .all(let because) = answer, !because.isEmpty { print("## They are the rules of all: \(because).") }
+        print("## Put this file into /etc/audit/rules.d/ and run augenrules --load.")
+        for rule in RulePlan(mode: mode.mode, executables: files).rules { print(rule.text) }
+    }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+
+/// The program as a command line; each subcommand has a file of its own.
+public struct SockAudit: ParsableCommand {
+    /// Raised with each release; also in every package.
+    public static let version = "0.1.0"
+
+    public static let configuration = CommandConfiguration(
+        commandName: "sockaudit",
+        abstract: "Finds sockets that processes open and never close, with the Linux audit subsystem.",
+        discussion: """
+            sudo sockaudit all            every process, live, a table every 7 seconds
+            sudo sockaudit sshd nginx     the processes of these names or globs
+            sockaudit all --input FILE    the same from audit logs, without root
+
+            Exit codes: 0 done; 1 <no matches> in an input; 2 something failed; 3 this host cannot
+            be audited; 4 done, but some table was LOSSY or PARTIAL; 5 --fail-open reached; 64 usage.
+            """,
+        version: version,
+        subcommands: [Watch.self, Rules.self],
+        defaultSubcommand: Watch.self)
+
+    public init() {}
+}

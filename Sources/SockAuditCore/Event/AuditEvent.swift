@@ -1,0 +1,90 @@
+/// What one audited system call did to its process's file descriptors.
+///
+/// Only calls that succeeded (or, for close, let the descriptor go) become operations; the
+/// decoder drops the rest.
+public enum Operation: Equatable, Sendable {
+    /// socket(2), or socketcall(SYS_SOCKET): the returned fd.
+    case socket(fd: Int32, family: SocketFamily, closeOnExec: Bool)
+    /// accept(2), accept4(2): the returned fd and the listening one.
+    case accept(fd: Int32, listener: Int32, closeOnExec: Bool)
+    /// socketpair(2): both fds from the FD_PAIR record; -1 where that record is missing.
+    case socketPair(first: Int32, second: Int32, closeOnExec: Bool)
+    /// close(2) that did not fail with EBADF.
+    case close(fd: Int32)
+    /// close_range(2), both ends included.
+    case closeRange(first: UInt32, last: UInt32, marksCloseOnExec: Bool)
+    /// dup(2), fcntl(F_DUPFD, F_DUPFD_CLOEXEC): a new lowest fd.
+    case duplicate(from: Int32, to: Int32, closeOnExec: Bool)
+    /// dup2(2), dup3(2): `to` is released first when it was open.
+    case duplicateOver(from: Int32, to: Int32, closeOnExec: Bool)
+    /// fcntl(F_SETFD), ioctl(FIOCLEX, FIONCLEX).
+    case setCloseOnExec(fd: Int32, Bool)
+    /// execve(2), execveat(2) that succeeded.
+    case execute
+    /// fork, vfork, clone, clone3 as the parent saw it. `sharesFiles`: CLONE_FILES.
+    case fork(child: Int32, sharesFiles: Bool)
+    /// exit_group(2): the whole process ends.
+    case exitGroup
+    /// exit(2): one thread ends; the last one ends the process, which only /proc tells.
+    case exitThread
+}
+
+/// One audit event that concerns file descriptors, reduced to values.
+public struct AuditEvent: Equatable, Sendable {
+    /// auid, session or uid that is not set (the kernel's 4294967295).
+    public static let unset = UInt32.max
+
+    /// The host that wrote it, for aggregated logs; ``NameID/none`` without a node= prefix.
+    public var node: NameID
+    /// The event's serial: the order in which the kernel wrote records.
+    public var serial: UInt64
+    /// The time of the call's ENTRY in milliseconds since the epoch.
+    public var stamp: Int64
+    /// The process (thread group), not the thread.
+    public var pid: Int32
+    public var ppid: Int32
+    public var uid: UInt32
+    public var auid: UInt32
+    public var session: UInt32
+    /// The calling THREAD's name.
+    public var comm: NameID
+    /// The process's file.
+    public var exe: NameID
+    /// The script that an interpreter runs, where the record's PROCTITLE was asked for and shows one.
+    public var script: NameID = .none
+    public var operation: Operation
+
+    public init(
+        node: NameID = .none, serial: UInt64, stamp: Int64, pid: Int32, ppid: Int32 = 0,
+        uid: UInt32 = AuditEvent.unset, auid: UInt32 = AuditEvent.unset,
+        session: UInt32 = AuditEvent.unset, comm: NameID = .none, exe: NameID = .none,
+        operation: Operation
+    ) {
+        self.node = node
+        self.serial = serial
+        self.stamp = stamp
+        self.pid = pid
+        self.ppid = ppid
+        self.uid = uid
+        self.auid = auid
+        self.session = session
+        self.comm = comm
+        self.exe = exe
+        self.operation = operation
+    }
+}
+
+/// What identifies a process for the length of a run: a pid alone is used again.
+public struct ProcessKey: Hashable, Sendable {
+    public var node: NameID
+    public var pid: Int32
+    /// Start of the process in milliseconds since the epoch: from /proc when live, from the first
+    /// event otherwise.
+    public var start: Int64
+
+    public init(node: NameID, pid: Int32, start: Int64) {
+        self.node = node
+        self.pid = pid
+        self.start = start
+    }
+}

@@ -1,0 +1,221 @@
+/// How a socket came into a process's descriptor table. Only `socket` enters the five figures.
+public enum Origin: UInt8, CaseIterable, Sendable {
+    case socket
+    case accept, socketpair, dup, inherited
+    /// Open before we started to watch (seen by the first look into /proc).
+    case earlier
+    /// Found in /proc with no record of how it came: received in a message, io_uring, inherited
+    /// in a mode that does not audit fork.
+    case unseen
+
+    /// The key in JSON's `others`.
+    public var name: String {
+        switch self {
+        case .socket: "socket"
+        case .accept: "accept"
+        case .socketpair: "socketpair"
+        case .dup: "dup"
+        case .inherited: "inherited"
+        case .earlier: "earlier"
+        case .unseen: "unseen"
+        }
+    }
+}
+
+/// One open socket of one process.
+public struct Descriptor: Equatable, Sendable {
+    public var family: SocketFamily
+    public var origin: Origin
+    public var closeOnExec: Bool
+    /// Serial and entry time (ms) of the call that opened it.
+    public var serial: UInt64
+    public var stamp: Int64
+    /// The ledger's epoch when it was opened: a look into /proc judges only what is older.
+    public var epoch: UInt32
+    /// Socket inode, once a look into /proc has told it; 0 before.
+    public var inode: UInt64 = 0
+}
+
+/// Why a socket left the table.
+enum Departure {
+    case closed, released
+}
+
+/// The live sockets of one process, by fd, and the accounts of what has come and gone.
+///
+/// Two threads' records can be written in another order than the calls happened: `socket()=5`
+/// before the `close(5)` that freed 5 (domain.md). The table models it with *ghosts*: a socket
+/// that another call's result shows to be gone counts as released at once, and when its close
+/// arrives after all (entered no later than ``lateCloseMilliseconds`` after the replacing call)
+/// it becomes a close. The sum SocketTOT = CloseTOT + Released + StillOPEN holds after every step.
+struct DescriptorTable {
+    private struct Ghost {
+        var family: SocketFamily
+        var origin: Origin
+        /// A close that entered after this (ms) cannot be the ghost's.
+        var latest: Int64
+    }
+
+    /// A close belongs to the socket that was replaced when it was entered at most this long after
+    /// the replacing call: both may have been preempted on the way to their record.
+    static let lateCloseMilliseconds: Int64 = 1_000
+
+    private(set) var live: [Int32: Descriptor] = [:]
+    private var ghosts: [Int32: [Ghost]] = [:]
+    /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
+    private var brief: [Int32: Descriptor] = [:]
+
+    private(set) var opened = FamilyCounts()
+    private(set) var closed = FamilyCounts()
+    private(set) var released = FamilyCounts()
+    private(set) var open = FamilyCounts()
+    /// Sockets that came another way, by origin: how many came, went, and are there.
+    private(set) var others = OtherCounts()
+
+    var isEmpty: Bool { live.isEmpty }
+    /// Nothing was ever counted: such a process needs no row.
+    var isBlank: Bool { opened.isZero && others.isBlank }
+
+    // MARK: what the calls do
+
+    mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
+        let replaced = live[fd] != nil
+        if replaced { expel(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds) }
+        live[fd] = descriptor
+        if descriptor.origin == .socket {
+            opened[descriptor.family] += 1
+            open[descriptor.family] += 1
+        } else {
+            others.came(descriptor.origin, descriptor.family)
+        }
+        return replaced
+    }
+
+    mutating func close(fd: Int32, stamp: Int64) {
+        if settleGhost(fd, stamp: stamp) { return }
+        guard let gone = remove(fd, as: .closed) else { return }
+        if stamp - gone.stamp <= Self.briefMilliseconds { brief[fd] = gone }
+    }
+
+    mutating func closeRange(_ range: ClosedRange<UInt32>, stamp: Int64) {
+        for fd in fds(in: range) { close(fd: fd, stamp: stamp) }
+        for fd in ghosts.keys where range.contains(UInt32(bitPattern: fd)) && live[fd] == nil {
+            _ = settleGhost(fd, stamp: stamp)
+        }
+    }
+
+    mutating func setCloseOnExec(_ range: ClosedRange<UInt32>, _ flag: Bool) {
+        for fd in fds(in: range) { live[fd]?.closeOnExec = flag }
+    }
+
+    /// dup2 and dup3: the kernel replaces the target in one step, without a close.
+    mutating func duplicate(
+        from source: Int32, to target: Int32, over: Bool, closeOnExec: Bool, serial: UInt64,
+        stamp: Int64, epoch: UInt32
+    ) {
+        if over && source == target { return }
+        if over {
+            remove(target, as: .released)
+        } else if live[target] != nil {
+            expel(target, latest: stamp + Self.lateCloseMilliseconds)
+        }
+        guard let original = live[source] else { return }
+        var copy = original
+        copy.origin = .dup
+        copy.closeOnExec = closeOnExec
+        copy.serial = serial
+        copy.stamp = stamp
+        copy.epoch = epoch
+        _ = open(fd: target, copy)
+    }
+
+    /// execve: descriptors with FD_CLOEXEC are gone.
+    mutating func execute() {
+        for (fd, descriptor) in live where descriptor.closeOnExec { remove(fd, as: .released) }
+    }
+
+    /// The process ended. Closes of other threads may still be on their way.
+    mutating func end(stamp: Int64) {
+        for fd in live.keys { expel(fd, latest: stamp) }
+    }
+
+    // MARK: what /proc says
+
+    /// The fd is gone, or no socket any more, and no record told.
+    /// - Parameter at: when /proc was read (ms): a close entered later is another socket's.
+    mutating func vanish(fd: Int32, at: Int64) { expel(fd, latest: at) }
+
+    mutating func setInode(_ inode: UInt64, fd: Int32) { live[fd]?.inode = inode }
+
+    /// A socket that we hold for closed is there after all: the close that we took for its own
+    /// was that of the file which had the number before (threads, written in the other order).
+    mutating func resurrect(fd: Int32, inode: UInt64) -> Bool {
+        guard live[fd] == nil, var descriptor = brief[fd], descriptor.origin == .socket else { return false }
+        descriptor.inode = inode
+        closed[descriptor.family] -= 1
+        open[descriptor.family] += 1
+        live[fd] = descriptor
+        brief[fd] = nil
+        return true
+    }
+
+    /// After a look into /proc: what was undecided before it is decided.
+    mutating func settled(before now: Int64) {
+        brief.removeAll(keepingCapacity: false)
+        guard !ghosts.isEmpty else { return }
+        for (fd, list) in ghosts {
+            let kept = list.filter { $0.latest + 10 * Self.lateCloseMilliseconds > now }
+            ghosts[fd] = kept.isEmpty ? nil : kept
+        }
+    }
+
+    // MARK: parts
+
+    /// A socket closed within this time of its opening (ms) may have been misjudged: two ticks of
+    /// the kernel's coarse clock (audit stamps, CONFIG_HZ 250) and a little.
+    private static let briefMilliseconds: Int64 = 20
+
+    private func fds(in range: ClosedRange<UInt32>) -> [Int32] {
+        if range.count <= live.count {
+            return range.compactMap { fd in
+                let signed = Int32(bitPattern: fd)
+                return live[signed] == nil ? nil : signed
+            }
+        }
+        return live.keys.filter { range.contains(UInt32(bitPattern: $0)) }
+    }
+
+    @discardableResult
+    private mutating func remove(_ fd: Int32, as departure: Departure) -> Descriptor? {
+        guard let gone = live.removeValue(forKey: fd) else { return nil }
+        if gone.origin == .socket {
+            open[gone.family] -= 1
+            switch departure {
+            case .closed: closed[gone.family] += 1
+            case .released: released[gone.family] += 1
+            }
+        } else {
+            others.went(gone.origin, gone.family)
+        }
+        return gone
+    }
+
+    private mutating func expel(_ fd: Int32, latest: Int64) {
+        guard let gone = remove(fd, as: .released) else { return }
+        ghosts[fd, default: []].append(Ghost(family: gone.family, origin: gone.origin, latest: latest))
+    }
+
+    /// The close of a socket that was already counted as released.
+    private mutating func settleGhost(_ fd: Int32, stamp: Int64) -> Bool {
+        guard !ghosts.isEmpty, var list = ghosts[fd],
+            let index = list.firstIndex(where: { stamp <= $0.latest })
+        else { return false }
+        let ghost = list.remove(at: index)
+        ghosts[fd] = list.isEmpty ? nil : list
+        if ghost.origin == .socket {
+            released[ghost.family] -= 1
+            closed[ghost.family] += 1
+        }
+        return true
+    }
+}

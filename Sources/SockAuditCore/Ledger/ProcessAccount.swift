@@ -1,0 +1,96 @@
+/// What the rest of the system knows about a live process, asked when the ledger must know whose
+/// events it sees. Injected, so that the ledger itself reads no file.
+public struct ProcessProbe: Equatable, Sendable {
+    /// Start in clock ticks since boot (/proc/PID/stat field 22): the identity of a live process.
+    public var startTicks: UInt64
+    /// The same in milliseconds since the epoch.
+    public var start: Int64
+    /// Name of the main thread.
+    public var comm: NameID
+    /// Script name when the process is an interpreter; none otherwise.
+    public var script: NameID
+
+    public init(startTicks: UInt64, start: Int64, comm: NameID, script: NameID = .none) {
+        self.startTicks = startTicks
+        self.start = start
+        self.comm = comm
+        self.script = script
+    }
+}
+
+/// Whether a process still runs, as far as it is known.
+public enum ProcessState: String, Sendable {
+    case running, exited, exempt, unknown
+}
+
+/// One process and all that was counted for it. A class: the ledger changes it in place.
+final class ProcessAccount {
+    let node: NameID
+    let pid: Int32
+    /// 0 until /proc has told it.
+    var startTicks: UInt64 = 0
+    /// Milliseconds since the epoch.
+    var start: Int64
+    let firstStamp: Int64
+    var lastStamp: Int64
+    var ppid: Int32
+    var uid: UInt32
+    var auid: UInt32
+    var session: UInt32
+    var comm: NameID
+    var exe: NameID
+    var script: NameID = .none
+    /// The name came from /proc, which knows the main thread's name; records know the caller's.
+    var nameFromProc = false
+    var state: ProcessState
+    /// When it ended (ms), for the duration; nil while it lives.
+    var ended: Int64?
+    var inScope = true
+    var descriptors = DescriptorTable()
+    /// How far /proc has put StillOPEN right against the records.
+    var drift = 0
+    /// Baselines of the last table, for SocketLAST and CloseLAST.
+    var openedAtTable = FamilyCounts()
+    var closedAtTable = FamilyCounts()
+
+    init(event: AuditEvent, state: ProcessState) {
+        node = event.node
+        pid = event.pid
+        start = event.stamp
+        firstStamp = event.stamp
+        lastStamp = event.stamp
+        ppid = event.ppid
+        uid = event.uid
+        auid = event.auid
+        session = event.session
+        comm = event.comm
+        exe = event.exe
+        self.state = state
+    }
+
+    var hasEnded: Bool { ended != nil }
+
+    var figures: Figures {
+        var figures = Figures()
+        figures.socketTotal = descriptors.opened
+        figures.closeTotal = descriptors.closed
+        figures.released = descriptors.released
+        figures.stillOpen = descriptors.open
+        figures.socketLast = descriptors.opened - openedAtTable
+        figures.closeLast = descriptors.closed - closedAtTable
+        figures.others = descriptors.others
+        return figures
+    }
+
+    func end(stamp: Int64) {
+        guard ended == nil else { return }
+        ended = stamp
+        state = .exited
+        descriptors.end(stamp: stamp)
+    }
+
+    func startInterval() {
+        openedAtTable = descriptors.opened
+        closedAtTable = descriptors.closed
+    }
+}

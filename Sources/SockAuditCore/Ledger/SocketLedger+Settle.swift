@@ -1,0 +1,139 @@
+/// One process as /proc shows it.
+public struct ProcessScan: Equatable, Sendable {
+    public enum Presence: Equatable, Sendable {
+        /// No such process, a zombie, or another process under its pid.
+        case gone
+        /// It lives, and these are its sockets: fd to inode.
+        case alive(sockets: [Int32: UInt64])
+        /// It lives, but its descriptors may not be read (hidepid, no capability).
+        case unreadable
+    }
+
+    public var presence: Presence
+    /// Start in clock ticks since boot; 0 when gone.
+    public var startTicks: UInt64
+    /// The same in milliseconds since the epoch.
+    public var start: Int64
+    /// The main thread's name; none when it was not read.
+    public var comm: NameID
+    /// More than one thread.
+    public var threaded: Bool
+    /// It holds an io_uring, which opens and closes without any record.
+    public var usesRing: Bool
+
+    public init(
+        presence: Presence, startTicks: UInt64 = 0, start: Int64 = 0, comm: NameID = .none, threaded: Bool = false,
+        usesRing: Bool = false
+    ) {
+        self.presence = presence
+        self.startTicks = startTicks
+        self.start = start
+        self.comm = comm
+        self.threaded = threaded
+        self.usesRing = usesRing
+    }
+}
+
+/// What two looks into /proc around a drained stream say about the ledger.
+public struct Settlement: Equatable, Sendable {
+    /// Processes that were found ended with no record of it.
+    public var endedUnseen = 0
+    /// Descriptors of live processes that were gone with no record.
+    public var vanished = 0
+    /// Descriptors put back because the close we saw was another file's.
+    public var resurrected = 0
+    /// Processes whose descriptors could not be read.
+    public var unreadable = 0
+    public init() {}
+}
+
+extension SocketLedger {
+    /// The processes that a look into /proc can say something about: those not known to have ended.
+    public func watched() -> [Int32] {
+        current.values.compactMap { $0.hasEnded ? nil : $0.pid }
+    }
+
+    /// Begins a look into /proc. Descriptors opened from now on are not judged by it.
+    /// Call it after the stream was drained and before the first reading.
+    public func beginLook() { epoch &+= 1 }
+
+    /// The processes about which the records and the first reading disagree; read these again
+    /// after draining the stream once more.
+    public func doubtful(_ first: [Int32: ProcessScan]) -> [Int32] {
+        current.values.compactMap { account in
+            guard !account.hasEnded, let scan = first[account.pid] else { return nil }
+            switch scan.presence {
+            case .gone: return account.pid
+            case .unreadable: return nil
+            case .alive(let sockets):
+                if isGone(account, scan) { return account.pid }
+                let agrees = account.descriptors.live.keys.allSatisfy { sockets[$0] != nil }
+                return agrees && sockets.count == account.descriptors.live.count ? nil : account.pid
+            }
+        }
+    }
+
+    /// Settles what no record tells: believes only what both readings say, and only about
+    /// descriptors that were on the books before the first.
+    ///
+    /// - Parameters:
+    ///   - first: every watched process; `second`: the doubtful ones, read after another drain.
+    ///   - at: when /proc was read, in milliseconds since the epoch.
+    @discardableResult
+    public func settle(
+        first: [Int32: ProcessScan], second: [Int32: ProcessScan], at now: Int64
+    ) -> Settlement {
+        var result = Settlement()
+        for account in Array(current.values) where !account.hasEnded {
+            guard let one = first[account.pid] else { continue }
+            let two = second[account.pid]
+            if isGone(account, one) && (two.map { isGone(account, $0) } ?? true) {
+                // Another process under the pid: what it did from its start on is its own.
+                end(account, stamp: one.start > 0 ? min(now, one.start - Self.clockSlack) : now)
+                result.endedUnseen += 1
+                continue
+            }
+            if one.comm != .none && one.comm != account.comm && !isGone(account, one) {
+                account.comm = one.comm
+                account.nameFromProc = true
+                judgeScope(account)
+            }
+            if case .unreadable = one.presence { result.unreadable += 1 }
+            compare(account, one, two, at: now, &result)
+            account.descriptors.settled(before: now)
+        }
+        return result
+    }
+
+    private func isGone(_ account: ProcessAccount, _ scan: ProcessScan) -> Bool {
+        if scan.presence == .gone { return true }
+        if account.startTicks != 0 { return scan.startTicks != account.startTicks }
+        return scan.start > account.firstStamp + Self.clockSlack
+    }
+
+    private func compare(
+        _ account: ProcessAccount, _ one: ProcessScan, _ two: ProcessScan?, at now: Int64,
+        _ result: inout Settlement
+    ) {
+        guard case .alive(let before) = one.presence else { return }
+        if account.startTicks == 0 { account.startTicks = one.startTicks }
+        let after: [Int32: UInt64]
+        switch two?.presence {
+        case .alive(let sockets): after = sockets
+        case nil: after = before
+        default: return
+        }
+        for (fd, descriptor) in account.descriptors.live where descriptor.epoch < epoch {
+            if before[fd] == nil && after[fd] == nil {
+                account.descriptors.vanish(fd: fd, at: now)
+                result.vanished += 1
+            } else if let inode = before[fd], inode == after[fd] {
+                account.descriptors.setInode(inode, fd: fd)
+            }
+        }
+        guard one.threaded else { return }
+        for (fd, inode) in before where after[fd] == inode && account.descriptors.live[fd] == nil {
+            if account.descriptors.resurrect(fd: fd, inode: inode) { result.resurrected += 1 }
+        }
+    }
+}

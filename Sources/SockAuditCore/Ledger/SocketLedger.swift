@@ -1,0 +1,287 @@
+/// All processes of one run and what their sockets came to. Events go in, a snapshot comes out.
+///
+/// Pure: time comes in with the events, /proc through `probe` and ``settle(first:second:at:)``.
+/// Use it from one thread.
+public final class SocketLedger {
+    /// Asks the live system who owns a pid now; nil when nobody does or from an input.
+    public typealias Probe = (_ pid: Int32) -> ProcessProbe?
+
+    struct Slot: Hashable {
+        var node: NameID
+        var pid: Int32
+    }
+
+    /// What the ledger must know of the run.
+    public struct Settings: Sendable {
+        /// Live: /proc is asked; from an input nothing but the records is known.
+        public var live: Bool
+        /// Light mode: no closes are audited, /proc says what is gone.
+        public var light: Bool
+        /// Ended processes kept as rows of their own; beyond it the oldest fold into `(ended)`.
+        public var endedRows: Int
+
+        public init(live: Bool, light: Bool = false, endedRows: Int = 10_000) {
+            self.live = live
+            self.light = light
+            self.endedRows = endedRows
+        }
+    }
+
+    public let names: NameTable
+    let settings: Settings
+    let scope: Scope
+    private let probe: Probe?
+
+    /// The account that a pid's next event belongs to.
+    var current: [Slot: ProcessAccount] = [:]
+    /// Ended accounts with something to show, oldest first, from `endedHead` on. The latest owner
+    /// of a pid stays in `current` too, for records that threads write late.
+    var ended: [ProcessAccount] = []
+    var endedHead = 0
+    /// Ended accounts that were folded, by name.
+    var folded: [FoldKey: FoldedAccount] = [:]
+    /// Counts looks into /proc: descriptors carry the epoch in which they were opened.
+    var epoch: UInt32 = 0
+    /// Events that opened, closed or changed a socket of a process in scope.
+    public private(set) var used = 0
+    public init(settings: Settings, scope: Scope, names: NameTable = NameTable(), probe: Probe? = nil) {
+        self.settings = settings
+        self.scope = scope
+        self.names = names
+        self.probe = probe
+    }
+
+    // MARK: events
+
+    /// Takes in one event. Order: by serial, apart from what ``ReorderWindow`` lets through late.
+    public func apply(_ event: AuditEvent) {
+        switch event.operation {
+        case .socket(let fd, let family, let closeOnExec):
+            let account = opener(event)
+            let descriptor = Descriptor(
+                family: family, origin: .socket, closeOnExec: closeOnExec, serial: event.serial,
+                stamp: event.stamp, epoch: epoch)
+            open(fd, descriptor, account, event)
+        case .accept(let fd, let listener, let closeOnExec):
+            let account = opener(event)
+            let family = account.descriptors.live[listener]?.family ?? .other
+            let descriptor = Descriptor(
+                family: family, origin: .accept, closeOnExec: closeOnExec, serial: event.serial,
+                stamp: event.stamp, epoch: epoch)
+            open(fd, descriptor, account, event)
+        case .socketPair(let first, let second, let closeOnExec):
+            let account = opener(event)
+            for fd in [first, second] where fd >= 0 {
+                let descriptor = Descriptor(
+                    family: .other, origin: .socketpair, closeOnExec: closeOnExec, serial: event.serial,
+                    stamp: event.stamp, epoch: epoch)
+                open(fd, descriptor, account, event)
+            }
+        case .close(let fd):
+            guard !settings.light, let account = known(event) else { return }
+            account.descriptors.close(fd: fd, stamp: event.stamp)
+            note(account)
+        case .closeRange(let first, let last, let marksCloseOnExec):
+            guard first <= last, !settings.light, let account = known(event) else { return }
+            if marksCloseOnExec {
+                account.descriptors.setCloseOnExec(first...last, true)
+            } else {
+                account.descriptors.closeRange(first...last, stamp: event.stamp)
+            }
+            note(account)
+        case .duplicate(let from, let to, let closeOnExec):
+            duplicate(event, from, to, over: false, closeOnExec)
+        case .duplicateOver(let from, let to, let closeOnExec):
+            duplicate(event, from, to, over: true, closeOnExec)
+        case .setCloseOnExec(let fd, let flag):
+            guard fd >= 0, let account = known(event) else { return }
+            account.descriptors.setCloseOnExec(UInt32(fd)...UInt32(fd), flag)
+            note(account)
+        case .execute:
+            execute(event)
+        case .fork(let child, let sharesFiles):
+            if !sharesFiles { fork(event, child: child) }
+        case .exitGroup:
+            guard let account = known(event) else { return }
+            end(account, stamp: event.stamp)
+            note(account)
+        case .exitThread:
+            break
+        }
+    }
+
+    /// The host of this node began anew (serials restarted): every process of before is gone.
+    public func rebooted(node: NameID) {
+        for (slot, account) in current where slot.node == node { end(account, stamp: account.lastStamp) }
+    }
+
+    private func note(_ account: ProcessAccount) {
+        if account.inScope { used += 1 }
+    }
+
+    private func open(_ fd: Int32, _ descriptor: Descriptor, _ account: ProcessAccount, _ event: AuditEvent) {
+        guard fd >= 0 else { return }
+        var owner = account
+        // The number is in use: either the close is on its way, or this is another process that
+        // got the pid of one killed by a signal, which leaves no record.
+        if account.descriptors.live[fd] != nil, let fresh = successor(of: account, event) { owner = fresh }
+        _ = owner.descriptors.open(fd: fd, descriptor)
+        // A thread's record that was written after exit_group's.
+        if let ended = owner.ended { owner.descriptors.end(stamp: ended) }
+        note(owner)
+    }
+
+    private func duplicate(_ event: AuditEvent, _ from: Int32, _ to: Int32, over: Bool, _ closeOnExec: Bool) {
+        guard !settings.light, from >= 0, to >= 0, let account = known(event) else { return }
+        account.descriptors.duplicate(
+            from: from, to: to, over: over, closeOnExec: closeOnExec, serial: event.serial,
+            stamp: event.stamp, epoch: epoch)
+        if let ended = account.ended { account.descriptors.end(stamp: ended) }
+        note(account)
+    }
+
+    private func execute(_ event: AuditEvent) {
+        guard var account = known(event) else { return }
+        if !account.descriptors.isEmpty, let fresh = successor(of: account, event) { account = fresh }
+        account.descriptors.execute()
+        // The record carries the new names, and the caller is the main thread from now on.
+        account.comm = event.comm
+        account.exe = event.exe
+        account.script = .none
+        if settings.live, let probed = probe?(event.pid), probed.startTicks == account.startTicks {
+            account.script = probed.script
+        }
+        judgeScope(account)
+        note(account)
+    }
+
+    private func fork(_ event: AuditEvent, child: Int32) {
+        guard child > 0 else { return }
+        let slot = Slot(node: event.node, pid: child)
+        // A process that is still on the books under the child's pid ended unseen, unless what we
+        // know of it began after this call did: then it is the child itself, written first.
+        if let old = current[slot], old.firstStamp < event.stamp { end(old, stamp: event.stamp) }
+        guard let parent = known(event), !parent.descriptors.isEmpty, !settings.light else { return }
+        let account =
+            current[slot]
+            ?? {
+                var born = event
+                born.pid = child
+                born.ppid = event.pid
+                return create(born)
+            }()
+        for (fd, descriptor) in parent.descriptors.live where account.descriptors.live[fd] == nil {
+            var inherited = descriptor
+            inherited.origin = .inherited
+            inherited.serial = event.serial
+            inherited.stamp = event.stamp
+            inherited.epoch = epoch
+            _ = account.descriptors.open(fd: fd, inherited)
+        }
+    }
+
+    // MARK: whose event it is
+
+    /// The account of a call that opens something; made when there is none.
+    private func opener(_ event: AuditEvent) -> ProcessAccount {
+        known(event) ?? create(event)
+    }
+
+    /// The account of the event's process, brought up to date; nil when nothing of it is on the books.
+    private func known(_ event: AuditEvent) -> ProcessAccount? {
+        guard var account = current[Slot(node: event.node, pid: event.pid)] else { return nil }
+        if account.hasEnded {
+            // Threads write their last records after exit_group; anything entered later than that
+            // is a new process with the same pid.
+            guard event.stamp <= (account.ended ?? 0) else { return nil }
+            if event.stamp == account.ended, let probed = probe?(event.pid),
+                probed.startTicks != account.startTicks
+            {
+                return nil
+            }
+            return account
+        }
+        if event.ppid != account.ppid {
+            if event.ppid != 0, let fresh = successor(of: account, event) { account = fresh }
+            account.ppid = event.ppid
+        }
+        if event.stamp > account.lastStamp { account.lastStamp = event.stamp }
+        if event.exe != account.exe || event.comm != account.comm { rename(account, event) }
+        return account
+    }
+
+    private func create(_ event: AuditEvent) -> ProcessAccount {
+        let slot = Slot(node: event.node, pid: event.pid)
+        if let old = current[slot] { end(old, stamp: old.lastStamp) }
+        let account = ProcessAccount(event: event, state: settings.live ? .running : .unknown)
+        if let probed = probe?(event.pid), probed.start <= event.stamp + Self.clockSlack {
+            adopt(account, probed)
+        }
+        current[slot] = account
+        judgeScope(account)
+        return account
+    }
+
+    /// Another process that took the pid over without a record of the old one's end; nil when the
+    /// account still owns it.
+    private func successor(of account: ProcessAccount, _ event: AuditEvent) -> ProcessAccount? {
+        guard let probed = probe?(event.pid) else { return nil }
+        if account.startTicks != 0 {
+            guard probed.startTicks > account.startTicks else { return nil }
+        } else if probed.start <= account.firstStamp + Self.clockSlack {
+            adopt(account, probed)
+            return nil
+        }
+        guard event.stamp + Self.clockSlack >= probed.start else { return nil }
+        end(account, stamp: min(event.stamp, probed.start))
+        return create(event)
+    }
+
+    private func adopt(_ account: ProcessAccount, _ probed: ProcessProbe) {
+        account.startTicks = probed.startTicks
+        account.start = probed.start
+        account.comm = probed.comm
+        account.script = probed.script
+        account.nameFromProc = true
+    }
+
+    /// Records carry the calling thread's name. Without /proc the one that looks like the
+    /// program's file is taken for the main thread's.
+    private func rename(_ account: ProcessAccount, _ event: AuditEvent) {
+        if event.exe != account.exe {
+            account.exe = event.exe
+            judgeScope(account)
+        }
+        guard !account.nameFromProc, event.comm != account.comm, looksLikeMain(event.comm, event.exe) else {
+            return
+        }
+        account.comm = event.comm
+        judgeScope(account)
+    }
+
+    private func looksLikeMain(_ comm: NameID, _ exe: NameID) -> Bool {
+        let file = names[exe].split(separator: UInt8(ascii: "/")).last ?? []
+        return !file.isEmpty && file.prefix(15).elementsEqual(names[comm])
+    }
+
+    /// Once in scope, always in scope: names change, rows stay.
+    func judgeScope(_ account: ProcessAccount) {
+        if scope.isAll || (account.inScope && !account.descriptors.isBlank) { return }
+        account.inScope = scope.contains(
+            comm: names[account.comm], exe: names[account.exe], script: names[account.script])
+    }
+
+    func end(_ account: ProcessAccount, stamp: Int64) {
+        guard !account.hasEnded else { return }
+        account.end(stamp: max(stamp, account.start))
+        if account.descriptors.isBlank {
+            let slot = Slot(node: account.node, pid: account.pid)
+            if current[slot] === account { current[slot] = nil }
+        } else {
+            keepEnded(account)
+        }
+    }
+
+    /// /proc gives start times in ticks of 10 ms, audit stamps in ticks of the coarse clock (ms).
+    static let clockSlack: Int64 = 20
+}

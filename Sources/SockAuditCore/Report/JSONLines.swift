@@ -1,0 +1,62 @@
+/// One table as one line of JSON, schema `sockaudit.table/1` (interface.md).
+public enum JSONLines {
+    public static let schema = "sockaudit.table/1"
+
+    public static func render(_ snapshot: Snapshot) -> String {
+        let head = snapshot.head
+        var line = "{\"schema\":\"\(schema)\""
+        line += ",\"host\":\(Escaping.json(head.host)),\"kernel\":\(Escaping.json(head.kernel))"
+        line += ",\"sequence\":\(head.sequence),\"final\":\(head.final)"
+        line += ",\"time\":\"\(TimeText.iso(head.time))\",\"started\":\"\(TimeText.iso(head.started))\""
+        line += ",\"interval\":\(number(head.interval))"
+        line += ",\"scope\":[\(head.scope.map(Escaping.json).joined(separator: ","))]"
+        line += ",\"source\":\(Escaping.json(head.source)),\"mode\":\(Escaping.json(head.mode))"
+        line += ",\"verdict\":\"\(snapshot.verdict.rawValue)\""
+        line += ",\"reasons\":[\(head.reasons.map(reason).joined(separator: ","))]"
+        line += ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
+        line += ",\"totals\":{\(figures(snapshot.totals))}"
+        line += ",\"rows\":[\(snapshot.rows.map(row).joined(separator: ","))]"
+        line += ",\"hidden_rows\":\(snapshot.hidden)}\n"
+        return line
+    }
+
+    private static func reason(_ reason: Reason) -> String {
+        "{\"code\":\"\(reason.code.rawValue)\",\"count\":\(reason.count),\"text\":\(Escaping.json(reason.text))}"
+    }
+
+    private static func row(_ row: Row) -> String {
+        var text = "{\"node\":\(Escaping.json(row.node)),\"pid\":\(row.pid)"
+        text += ",\"start\":\"\(TimeText.iso(row.start))\",\"name\":\(Escaping.json(row.name))"
+        // Bytes that are no text are told exactly as well.
+        if !Escaping.isText(row.name) { text += ",\"name_hex\":\"\(Escaping.hex(row.name))\"" }
+        text += ",\"exe\":\(Escaping.json(row.exe))"
+        if !Escaping.isText(row.exe) { text += ",\"exe_hex\":\"\(Escaping.hex(row.exe))\"" }
+        text += ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
+        text += ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
+        if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
+        return text + ",\(figures(row.figures))}"
+    }
+
+    private static func figures(_ figures: Figures) -> String {
+        var text = "\"socket_tot\":\(counts(figures.socketTotal)),\"socket_last\":\(counts(figures.socketLast))"
+        text += ",\"close_tot\":\(counts(figures.closeTotal)),\"close_last\":\(counts(figures.closeLast))"
+        text += ",\"released\":\(counts(figures.released)),\"still_open\":\(counts(figures.stillOpen))"
+        let others = Origin.allCases.filter { $0 != .socket }.map { origin in
+            "\"\(origin.name)\":{\"opened\":\(figures.others.opened(origin).total)"
+                + ",\"closed\":\(figures.others.closed(origin).total),\"open\":\(figures.others.open(origin).total)}"
+        }
+        return text + ",\"others\":{\(others.joined(separator: ","))}"
+    }
+
+    private static func counts(_ c: FamilyCounts) -> String {
+        "{\"total\":\(c.total),\"tcp\":\(c.tcp),\"udp\":\(c.udp),\"other\":\(c.other)}"
+    }
+
+    private static func identity(_ id: UInt32) -> String { id == AuditEvent.unset ? "null" : "\(id)" }
+
+    /// Always with a fraction, as the schema shows it; never NaN or infinity, which JSON lacks.
+    private static func number(_ value: Double) -> String {
+        guard value.isFinite else { return "0.0" }
+        return "\((value * 1_000).rounded() / 1_000)"
+    }
+}

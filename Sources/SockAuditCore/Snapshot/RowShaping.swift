@@ -1,0 +1,73 @@
+/// What `--family` and `--group-by` make of the rows. Figures are always sums.
+public enum RowShaping {
+    public enum Grouping: Sendable { case process, name, exe, auid }
+
+    /// - Parameter families: sockets of other families are left out, and rows without any.
+    public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
+        let kept = families.count == SocketFamily.allCases.count ? rows : rows.compactMap { restrict($0, families) }
+        return grouping == .process ? kept : group(kept, grouping)
+    }
+
+    private static func restrict(_ row: Row, _ families: [SocketFamily]) -> Row? {
+        func only(_ counts: FamilyCounts) -> FamilyCounts {
+            families.reduce(into: FamilyCounts()) { $0[$1] = counts[$1] }
+        }
+        var row = row
+        row.figures.socketTotal = only(row.figures.socketTotal)
+        row.figures.socketLast = only(row.figures.socketLast)
+        row.figures.closeTotal = only(row.figures.closeTotal)
+        row.figures.closeLast = only(row.figures.closeLast)
+        row.figures.released = only(row.figures.released)
+        row.figures.stillOpen = only(row.figures.stillOpen)
+        row.figures.others = row.figures.others.restricted(to: only)
+        return row.figures.socketTotal.isZero && row.figures.others.isEmpty ? nil : row
+    }
+
+    private struct Key: Hashable {
+        var node: [UInt8]
+        var name: [UInt8]
+    }
+
+    private static func group(_ rows: [Row], _ grouping: Grouping) -> [Row] {
+        var groups: [Key: Row] = [:]
+        for row in rows {
+            let name: [UInt8]
+            switch grouping {
+            case .exe: name = row.exe.isEmpty ? row.name : row.exe
+            case .auid: name = Array((row.auid == AuditEvent.unset ? "unset" : "\(row.auid)").utf8)
+            default: name = row.name
+            }
+            let key = Key(node: row.node, name: name)
+            guard var sum = groups[key] else {
+                var first = row
+                first.name = name
+                groups[key] = first
+                continue
+            }
+            sum.processes += row.processes
+            sum.pid = 0
+            sum.figures += row.figures
+            sum.drift += row.drift
+            sum.duration = max(sum.duration, row.duration)
+            sum.start = sum.start == 0 ? row.start : min(sum.start, row.start == 0 ? sum.start : row.start)
+            if sum.exe != row.exe { sum.exe = [] }
+            if sum.uid != row.uid { sum.uid = AuditEvent.unset }
+            if sum.auid != row.auid { sum.auid = AuditEvent.unset }
+            if sum.session != row.session { sum.session = AuditEvent.unset }
+            if sum.state != row.state { sum.state = row.state == .running ? .running : sum.state }
+            groups[key] = sum
+        }
+        return Array(groups.values)
+    }
+}
+
+extension OtherCounts {
+    /// Whether nothing came any other way.
+    public var isEmpty: Bool { Origin.allCases.allSatisfy { opened($0).isZero } }
+
+    func restricted(to only: (FamilyCounts) -> FamilyCounts) -> OtherCounts {
+        var copy = self
+        copy.map(only)
+        return copy
+    }
+}

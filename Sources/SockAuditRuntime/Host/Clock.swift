@@ -1,0 +1,39 @@
+import Glibc
+
+/// The clocks of this host. Everything below takes `now` from here as an argument.
+public struct Clock: Sendable {
+    /// Milliseconds between the epoch and boot, fixed at the start, so that a process keeps its
+    /// start time when the clock is set.
+    public let bootMilliseconds: Int64
+    private let ticksPerSecond: Int64
+
+    public init() {
+        bootMilliseconds = Self.read(CLOCK_REALTIME) - Self.read(CLOCK_BOOTTIME)
+        ticksPerSecond = Int64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    /// Milliseconds since the epoch.
+    public static func wall() -> Int64 { read(CLOCK_REALTIME) }
+    /// Milliseconds of a clock that nobody sets.
+    public static func steady() -> Int64 { read(CLOCK_MONOTONIC) }
+
+    /// A process's start, from clock ticks since boot to milliseconds since the epoch.
+    public func start(ticks: UInt64) -> Int64 {
+        bootMilliseconds + Int64(clamping: ticks) / ticksPerSecond * 1_000
+            + Int64(clamping: ticks) % ticksPerSecond * 1_000 / ticksPerSecond
+    }
+
+    /// Seconds east of UTC at a time.
+    public static func utcOffset(at milliseconds: Int64) -> Int {
+        var seconds = time_t(milliseconds / 1_000)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return parts.tm_gmtoff
+    }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}

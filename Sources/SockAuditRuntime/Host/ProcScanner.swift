@@ -1,0 +1,170 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// What /proc says about processes. Reads only; every answer may be old by the time it is used.
+public struct ProcScanner {
+    private let clock: Clock
+    private let names: NameTable
+
+    public init(clock: Clock, names: NameTable) {
+        self.clock = clock
+        self.names = names
+    }
+
+    /// The fields of /proc/PID/stat that we use (proc(5)).
+    struct Stat {
+        var comm: ArraySlice<UInt8>
+        var state: UInt8
+        var threads: Int
+        var startTicks: UInt64
+        var isKernelThread: Bool
+
+        init?(_ bytes: [UInt8]) {
+            // comm may hold spaces and parentheses; the last one closes it.
+            guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
+                let shut = bytes.lastIndex(of: UInt8(ascii: ")")), open < shut
+            else { return nil }
+            let fields = bytes[(shut + 1)...].split(separator: UInt8(ascii: " "))
+            guard fields.count > 19, let state = fields[0].first, let threads = Int(Self.text(fields[17])),
+                let start = UInt64(Self.text(fields[19])), let flags = UInt64(Self.text(fields[6]))
+            else { return nil }
+            comm = bytes[(open + 1)..<shut]
+            self.state = state
+            self.threads = threads
+            startTicks = start
+            // PF_KTHREAD, include/linux/sched.h.
+            isKernelThread = flags & 0x0020_0000 != 0
+        }
+
+        private static func text(_ field: ArraySlice<UInt8>) -> String { String(decoding: field, as: UTF8.self) }
+        var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+    }
+
+    static func stat(_ pid: Int32) -> Stat? { SmallFile.read("/proc/\(pid)/stat", limit: 4_096).flatMap(Stat.init) }
+
+    /// Who owns the pid now; nil when nobody does.
+    public func probe(_ pid: Int32) -> ProcessProbe? {
+        guard let stat = Self.stat(pid) else { return nil }
+        return ProcessProbe(
+            startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
+            comm: names.intern(stat.comm), script: names.intern(Self.script(pid)))
+    }
+
+    static func script(_ pid: Int32) -> [UInt8] {
+        ScriptName.find(commandLine: SmallFile.read("/proc/\(pid)/cmdline", limit: 8_192) ?? [])
+    }
+
+    /// One process's sockets and whether it lives.
+    public func scan(_ pid: Int32) -> ProcessScan {
+        guard let stat = Self.stat(pid) else { return ProcessScan(presence: .gone) }
+        if stat.isDead && stat.threads <= 1 { return ProcessScan(presence: .gone) }
+        var scan = ProcessScan(
+            presence: .unreadable, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
+            comm: names.intern(stat.comm), threaded: stat.threads > 1)
+        // A main thread that ended before the others has no descriptors any more: ask another one.
+        let folder = stat.isDead ? Self.livingTask(pid) : "/proc/\(pid)/fd"
+        guard let folder, let directory = opendir(folder) else {
+            if errno == ENOENT || errno == ESRCH { scan.presence = .gone }
+            return scan
+        }
+        defer { closedir(directory) }
+        var sockets: [Int32: UInt64] = [:]
+        let handle = dirfd(directory)
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
+            while let entry = readdir(directory) {
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                        guard let fd = Self.number(name) else { return }
+                        guard let base = target.baseAddress else { return }
+                        let count = readlinkat(handle, name, base, target.count)
+                        guard count > 0 else { return }
+                        if let inode = Self.inode(target, count) {
+                            sockets[fd] = inode
+                        } else if Self.isRing(target, count) {
+                            scan.usesRing = true
+                        }
+                    }
+                }
+            }
+        }
+        scan.presence = .alive(sockets: sockets)
+        return scan
+    }
+
+    private static func livingTask(_ pid: Int32) -> String? {
+        list("/proc/\(pid)/task").first { tid in
+            tid != pid && SmallFile.read("/proc/\(pid)/task/\(tid)/stat").flatMap(Stat.init)?.isDead == false
+        }.map { "/proc/\(pid)/task/\($0)/fd" }
+    }
+
+    private static func number(_ text: UnsafePointer<CChar>) -> Int32? {
+        var value: Int32 = 0
+        var index = 0
+        while text[index] != 0 {
+            let digit = Int32(text[index]) - 0x30
+            guard (0...9).contains(digit), index < 9 else { return nil }
+            value = value * 10 + digit
+            index += 1
+        }
+        return index > 0 ? value : nil
+    }
+
+    /// `socket:[12345]`.
+    private static func inode(_ text: UnsafeMutableBufferPointer<CChar>, _ count: Int) -> UInt64? {
+        guard count > 9, let base = text.baseAddress, strncmp(base, "socket:[", 8) == 0 else { return nil }
+        var value: UInt64 = 0
+        for index in 8..<(count - 1) {
+            let digit = UInt8(bitPattern: text[index]) &- 0x30
+            guard digit < 10 else { return nil }
+            value = value &* 10 &+ UInt64(digit)
+        }
+        return value
+    }
+
+    private static func isRing(_ text: UnsafeMutableBufferPointer<CChar>, _ count: Int) -> Bool {
+        guard count >= 21, let base = text.baseAddress else { return false }
+        return strncmp(base, "anon_inode:[io_uring]", 21) == 0
+    }
+
+    /// The numbers that a folder of /proc is named after.
+    static func list(_ folder: String) -> [Int32] {
+        guard let directory = opendir(folder) else { return [] }
+        defer { closedir(directory) }
+        var found: [Int32] = []
+        while let entry = readdir(directory) {
+            withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { if let n = number($0) { found.append(n) } }
+            }
+        }
+        return found
+    }
+
+    /// A living process that is no kernel thread.
+    public struct Running: Equatable, Sendable {
+        public var pid: Int32
+        public var startTicks: UInt64
+        public var start: Int64
+        public var comm: [UInt8]
+        public var exe: [UInt8]
+        public var script: [UInt8]
+    }
+
+    /// All processes of now.
+    public func running() -> [Running] {
+        Self.list("/proc").compactMap { pid in
+            guard let stat = Self.stat(pid), !stat.isKernelThread, !stat.isDead else { return nil }
+            return Running(
+                pid: pid, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
+                comm: Array(stat.comm), exe: SmallFile.link("/proc/\(pid)/exe") ?? [], script: Self.script(pid))
+        }
+    }
+
+    /// Whether this pid is a running sockaudit.
+    public static func isSockaudit(_ pid: Int32) -> Bool {
+        if pid == getpid() { return true }
+        guard let stat = stat(pid), !stat.isDead else { return false }
+        if stat.comm.elementsEqual("sockaudit".utf8) { return true }
+        return Scope.fileName(SmallFile.link("/proc/\(pid)/exe") ?? []).elementsEqual("sockaudit".utf8)
+    }
+}

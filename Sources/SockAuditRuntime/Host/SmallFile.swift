@@ -1,0 +1,40 @@
+import AuditStream
+import Glibc
+
+/// Whole small files (those of /proc and /sys), read in one go.
+enum SmallFile {
+    /// - Returns: the bytes, cut at `limit`; nil when it cannot be opened or read, with errno set.
+    static func read(_ path: String, limit: Int = 65_536) -> [UInt8]? {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return nil }
+        defer { close(fd) }
+        var bytes = [UInt8](repeating: 0, count: min(limit, 4_096))
+        var used = 0
+        while used < limit {
+            if used == bytes.count { bytes += [UInt8](repeating: 0, count: min(bytes.count, limit - used)) }
+            let count = bytes.withUnsafeMutableBytes { buffer in
+                SystemText.retrying {
+                    Glibc.read(fd, buffer.baseAddress.map { $0 + used }, buffer.count - used)
+                }
+            }
+            if count < 0 { return nil }
+            if count == 0 { break }
+            used += count
+        }
+        return Array(bytes.prefix(used))
+    }
+
+    static func line(_ path: String) -> String {
+        let bytes = read(path, limit: 4_096) ?? []
+        return String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)
+    }
+
+    /// Where a symbolic link points; nil with errno when it cannot be read.
+    static func link(_ path: String) -> [UInt8]? {
+        withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            let count = readlink(path, base.assumingMemoryBound(to: CChar.self), buffer.count)
+            return count < 0 ? nil : Array(buffer.prefix(count))
+        }
+    }
+}

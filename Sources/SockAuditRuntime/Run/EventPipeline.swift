@@ -1,0 +1,93 @@
+import AuditStream
+import SockAuditCore
+
+/// The one way through: record text -> libauparse -> events -> order -> ledger.
+public final class EventPipeline {
+    private let feed: AuparseFeed
+    private let decoder: EventDecoder
+    public let ledger: SocketLedger
+    private let live: Bool
+    private var windows: [NameID: ReorderWindow] = [:]
+    /// Lines that wait to be fed together.
+    private var text: [UInt8] = []
+    private var prefixes: [UInt16: [UInt8]] = [:]
+
+    /// First and newest stamps of events (ms); the newest tells how far the stream has been read.
+    public private(set) var firstStamp: Int64?
+    public private(set) var newestStamp: Int64 = .min
+
+    /// Bytes that are collected before libauparse is called.
+    private static let block = 65_536
+
+    public init(ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool) throws(AuditError) {
+        self.ledger = ledger
+        self.live = live
+        decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
+        feed = try AuparseFeed(decoder: decoder)
+    }
+
+    public var counters: EventDecoder.Counters { decoder.counters }
+
+    /// A record as a line of a log, newline included.
+    public func push(line: UnsafeBufferPointer<UInt8>) {
+        text.append(contentsOf: line)
+        if text.count >= Self.block { pump() }
+    }
+
+    /// A message of the kernel: its text lacks the `type=` that a log line has.
+    public func push(type: UInt16, message: UnsafeRawBufferPointer) {
+        text.append(contentsOf: prefix(type))
+        var end = message.count
+        while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
+        text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
+        text.append(0x0A)
+        if text.count >= Self.block { pump() }
+    }
+
+    /// Gives what was collected to libauparse, and its events to the windows.
+    public func pump() {
+        if !text.isEmpty {
+            text.withUnsafeBytes { feed.feed($0) }
+            text.removeAll(keepingCapacity: true)
+        }
+        collect()
+    }
+
+    /// Call once a second: events that wait for a last record are completed.
+    public func age() {
+        pump()
+        feed.age()
+        collect()
+    }
+
+    /// Takes in everything that came, in order: before a table, and at the end.
+    public func settleOrder() {
+        pump()
+        feed.flush()
+        collect()
+        for node in windows.keys { windows[node]?.flush { emit($0, node) } }
+    }
+
+    private func collect() {
+        decoder.take { event in
+            newestStamp = max(newestStamp, event.stamp)
+            firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
+            let node = event.node
+            windows[node, default: ReorderWindow(detectsRestart: !live)].push(event) { emit($0, node) }
+        }
+    }
+
+    private func emit(_ output: ReorderWindow.Output, _ node: NameID) {
+        switch output {
+        case .event(let event): ledger.apply(event)
+        case .restart: ledger.rebooted(node: node)
+        }
+    }
+
+    private func prefix(_ type: UInt16) -> [UInt8] {
+        if let known = prefixes[type] { return known }
+        let made = Array("type=\(RecordType.name(type)) msg=".utf8)
+        prefixes[type] = made
+        return made
+    }
+}

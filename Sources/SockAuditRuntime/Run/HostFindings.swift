@@ -1,0 +1,85 @@
+import AuditStream
+import SockAuditCore
+
+/// What is known about this host and this run that bears on every table.
+struct HostFindings {
+    private let report: RuleInstaller.Report
+    let scopeNote: String
+    /// Processes in scope that began before auditing did, and of which nothing was seen since.
+    private var older: [ProcScanner.Running]
+    private var missingRules = 0
+    private var switchedOff = false
+
+    init(
+        settings: WatchSettings, report: RuleInstaller.Report, answer: ExecutableFinder.Answer,
+        running: [ProcScanner.Running], auditedSince: Int64?
+    ) {
+        self.report = report
+        switch answer {
+        case .all(let because): scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
+        case .files(let files): scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
+        }
+        guard let auditedSince, settings.mode != .proc else {
+            older = []
+            return
+        }
+        older = running.filter {
+            $0.start < auditedSince && !ProcScanner.isSockaudit($0.pid)
+                && settings.scope.contains(comm: $0.comm, exe: $0.exe, script: $0.script)
+        }
+    }
+
+    /// The line that says that calls made from now on are counted.
+    func watching(_ settings: WatchSettings, buffer: Int) -> String {
+        var text = "watching " + (settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " "))
+        if !scopeNote.isEmpty { text += " (\(scopeNote))" }
+        text += ", \(settings.mode.rawValue) mode, \(report.added) rules"
+        if report.shared > 0 { text += " and \(report.shared) that were there already" }
+        text += ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"
+        if report.switchedOn { text += "; auditing was off and is on until we end" }
+        return text
+    }
+
+    mutating func update(_ status: KernelStatus, missing: Int) {
+        missingRules = missing
+        switchedOff = status.enabled == 0
+    }
+
+    mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }
+
+    func reasons(scanner: ProcScanner, ledger: SocketLedger) -> [Reason] {
+        var reasons: [Reason] = []
+        let unseen = older.filter { process in
+            !ledger.hasSeen(pid: process.pid, startTicks: process.startTicks)
+                && ProcScanner.stat(process.pid)?.startTicks == process.startTicks
+        }
+        if !unseen.isEmpty { reasons.append(Self.olderThanAudit(unseen)) }
+        var hidden = report.partlyShadowed.map { "an earlier rule hides part of what is in scope: \($0)" }
+        hidden += report.findings.filter { $0.hides }.map { String($0.text.dropLast()) }
+        for text in hidden { reasons.append(Reason(.shadowedRule, count: 1, text)) }
+        for name in report.refusedArchitectures {
+            reasons.append(Reason(.archUnseen, count: 1, "the kernel refused the \(name) rules, so such programs are not seen"))
+        }
+        if missingRules > 0 {
+            reasons.append(
+                Reason(.rulesChanged, count: missingRules, "someone removed \(missingRules) of our rules while we ran"))
+        }
+        if switchedOff {
+            reasons.append(Reason(.rulesChanged, count: 1, "someone switched auditing off while we ran (auditctl -e 0)"))
+        }
+        return reasons
+    }
+
+    private static func olderThanAudit(_ processes: [ProcScanner.Running]) -> Reason {
+        var names: [String] = []
+        for process in processes.sorted(by: { $0.pid < $1.pid }) {
+            let name = Escaping.visible(process.comm)
+            if !names.contains(name) { names.append(name) }
+        }
+        let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more names" : "")
+        return Reason(
+            .olderThanAudit, count: processes.count,
+            "\(processes.count) processes began before auditing did and are never seen (boot with audit=1, or restart them): \(shown)"
+        )
+    }
+}

@@ -1,0 +1,110 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+extension Monitor {
+    /// How long a table may wait for the stream, in milliseconds.
+    private static let patience: Int64 = 1_500
+
+    /// Takes a table at its moment: drains the stream, looks into /proc, drains, looks again where
+    /// they disagree, and believes what both looks say.
+    mutating func table(final: Bool, at moment: Int64) throws(AuditError) -> OutputSink.Outcome {
+        var behind = try !catchUp()
+        pipeline.settleOrder()
+        ledger.beginLook()
+        var first: [Int32: ProcessScan] = [:]
+        var rings = 0
+        for pid in ledger.watched() {
+            let scan = scanner.scan(pid)
+            if scan.usesRing { rings += 1 }
+            first[pid] = scan
+        }
+        let looked = Clock.wall()
+        behind = try !catchUp() || behind
+        pipeline.settleOrder()
+        var second: [Int32: ProcessScan] = [:]
+        for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid) }
+        if !second.isEmpty {
+            behind = try !catchUp() || behind
+            pipeline.settleOrder()
+        }
+        let settlement = ledger.settle(first: first, second: second, at: looked)
+        var head = try head(at: moment, final: final)
+        head.reasons += reasons(settlement, behind: behind, rings: rings)
+        // A reader that hangs must not keep the rules in: they go before the last table does.
+        if final { for failure in installer.remove() { messages.error(failure.description) } }
+        lastTable = moment
+        let snapshot = printer.snapshot(ledger.takeRows(now: Clock.wall()), head: head)
+        return try printer.print(snapshot, stopDescriptor: final ? -1 : signals.descriptor)
+    }
+
+    /// Reads until everything that happened before this call has been read.
+    ///
+    /// The kernel's queue being empty says so; under a flood it never is, and then an event that
+    /// was entered after the call began says it: serials are given when a call ends, so all that
+    /// ended before has a lower one.
+    /// - Returns: false when time ran out first.
+    private mutating func catchUp() throws(AuditError) -> Bool {
+        let asked = Clock.wall()
+        let limit = Clock.steady() + Self.patience
+        while true {
+            while try read() > 0 { if pipeline.newestStamp > asked { return true } }
+            if Clock.steady() > limit { return false }
+            if try installer.status().backlog == 0 {
+                // One record may be between the queue and our socket.
+                Self.sleep(milliseconds: 2)
+                if try read() == 0 { return true }
+            } else {
+                Self.sleep(milliseconds: 1)
+            }
+        }
+    }
+
+    private static func sleep(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
+
+    private mutating func head(at moment: Int64, final: Bool) throws(AuditError) -> SnapshotHead {
+        let now = Clock.wall()
+        let status = try installer.status()
+        losses.sawKernelLost(status.lost, at: now)
+        losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
+        host.update(status, missing: try installer.missing())
+        var head = SnapshotHead()
+        head.host = HostInfo.name()
+        head.kernel = HostInfo.kernel()
+        head.final = final
+        head.time = now
+        head.started = startedWall
+        head.interval = Double(moment - lastTable) / 1_000
+        head.scope = settings.scope.labels
+        head.scopeNote = host.scopeNote
+        head.source = settings.source == .unicast ? "unicast" : "multicast"
+        head.mode = settings.mode.rawValue
+        head.eventsSeen = pipeline.counters.events
+        head.eventsUsed = ledger.used
+        head.eventsLost = losses.total
+        return head
+    }
+
+    private func reasons(_ settlement: Settlement, behind: Bool, rings: Int) -> [Reason] {
+        let offset = settings.utc ? 0 : Clock.utcOffset(at: Clock.wall())
+        var reasons = losses.reasons { TimeText.timeOfDay($0, offset: offset) }
+        let malformed = pipeline.counters.malformed
+        if malformed > 0 {
+            reasons.append(Reason(.malformed, count: malformed, "\(malformed) records could not be understood"))
+        }
+        reasons += host.reasons(scanner: scanner, ledger: ledger)
+        if behind {
+            reasons.append(Reason(.behind, count: 1, "records come faster than they can be read; what was queued first is in"))
+        }
+        if rings > 0 {
+            reasons.append(
+                Reason(.ioUring, count: rings, "\(rings) processes use io_uring, whose sockets leave no audit record"))
+        }
+        if settlement.unreadable > 0 {
+            let count = settlement.unreadable
+            reasons.append(
+                Reason(.unreadable, count: count, "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
+        }
+        return reasons
+    }
+}

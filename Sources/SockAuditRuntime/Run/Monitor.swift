@@ -1,0 +1,198 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// The live run: stream in, a table at each deadline, and everything as before at the end.
+public struct Monitor: ~Copyable {
+    let settings: WatchSettings
+    let messages: Messages
+    let scanner: ProcScanner
+    let ledger: SocketLedger
+    let pipeline: EventPipeline
+    let signals: Signals
+    var source: NetlinkSource
+    var installer: RuleInstaller
+    var printer: TablePrinter
+    var losses = LossTracker()
+    var host: HostFindings
+    /// Steady milliseconds: the first deadline counts from here.
+    let started: Int64
+    let startedWall: Int64
+    var lastTable: Int64
+    var lastAge: Int64
+
+    /// A nap between two readings: waking for every message costs three times the CPU (domain.md).
+    private static let nap: Int32 = 20
+
+    /// - Returns: the exit code.
+    public static func run(_ settings: WatchSettings) throws(AuditError) -> Int32 {
+        let printer = try TablePrinter(settings: settings)
+        let signals = try Signals()
+        let clock = Clock()
+        let names = NameTable()
+        let scanner = ProcScanner(clock: clock, names: names)
+        let ledger = SocketLedger(
+            settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
+            probe: { scanner.probe($0) })
+        let pipeline = try EventPipeline(
+            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
+        var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
+        let before = try installer.status()
+        let source = try openSource(settings, before)
+        let running = scanner.running()
+        let answer = ExecutableFinder.find(settings.scope, running: running)
+        var executables: [[UInt8]] = []
+        if case .files(let files) = answer { executables = files }
+        let plan = RulePlan(mode: settings.mode, executables: executables, exemptPids: [getpid()])
+        let since = AuditAge.known(
+            enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
+        let report = try installer.install(plan, force: settings.force)
+        let host = HostFindings(
+            settings: settings, report: report, answer: answer, running: running, auditedSince: since)
+        var monitor = Monitor(
+            settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
+            installer: installer, printer: printer, host: host)
+        monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
+        monitor.announce(report)
+        return monitor.watch()
+    }
+
+    private init(
+        settings: WatchSettings, scanner: ProcScanner, pipeline: EventPipeline, signals: consuming Signals,
+        source: consuming NetlinkSource, installer: consuming RuleInstaller, printer: consuming TablePrinter,
+        host: HostFindings
+    ) {
+        self.settings = settings
+        messages = Messages(quiet: settings.quiet)
+        self.scanner = scanner
+        ledger = pipeline.ledger
+        self.pipeline = pipeline
+        self.signals = signals
+        self.source = source
+        self.installer = installer
+        self.printer = printer
+        self.host = host
+        started = Clock.steady()
+        startedWall = Clock.wall()
+        lastTable = started
+        lastAge = started
+    }
+
+    private func announce(_ report: RuleInstaller.Report) {
+        for finding in report.findings { messages.error(finding.text) }
+        if report.swept > 0 { messages.note("removed \(report.swept) rules that a killed sockaudit had left.") }
+        messages.note(host.watching(settings, buffer: source.bufferBytes))
+        ServiceManager.notifyReady()
+    }
+
+    private static func openSource(
+        _ settings: WatchSettings, _ status: KernelStatus
+    ) throws(AuditError) -> NetlinkSource {
+        let keepTitles = !settings.scope.isAll
+        guard settings.source == .unicast else { return try .multicast(keepTitles: keepTitles) }
+        guard status.daemon == 0 else {
+            throw AuditError(
+                .daemonRegistered,
+                "An audit daemon is registered (pid \(status.daemon)), and sockaudit never takes its place; use --source multicast."
+            )
+        }
+        return try .unicast(keepTitles: keepTitles)
+    }
+
+    // MARK: the loop
+
+    private mutating func watch() -> Int32 {
+        var status = ExitStatus.done
+        do {
+            try loop()
+        } catch {
+            messages.error(error.description)
+            status = ExitStatus.failed
+        }
+        for failure in installer.remove() {
+            messages.error(failure.description)
+            status = ExitStatus.failed
+        }
+        if status != ExitStatus.done { return status }
+        if printer.sawLimit { return ExitStatus.limitReached }
+        return printer.sawDoubt ? ExitStatus.doubtful : ExitStatus.done
+    }
+
+    private mutating func loop() throws(AuditError) {
+        let end = settings.duration.map { started + Int64($0 * 1_000) }
+        var number: Int64 = 1
+        while true {
+            let deadline = started + Int64(Double(number) * settings.interval * 1_000)
+            let until = min(deadline, end ?? deadline)
+            switch try wait(until: until) {
+            case .stopped, .readerGone:
+                return try lastTable(at: Clock.steady())
+            case .deadline: break
+            }
+            let ends = end.map { until >= $0 } ?? false
+            if ends || printer.tables + 1 == settings.count { return try lastTable(at: until) }
+            if try table(final: false, at: until) != .written { return try lastTable(at: Clock.steady()) }
+            // A late table does not push the next one; deadlines that passed meanwhile are skipped.
+            let passed = Int64(Double(Clock.steady() - started) / (settings.interval * 1_000))
+            number = max(number + 1, passed + 1)
+        }
+    }
+
+    private enum Wake { case deadline, stopped, readerGone }
+
+    /// Reads the stream until a moment comes or someone wants us to stop.
+    private mutating func wait(until: Int64) throws(AuditError) -> Wake {
+        var readLately = false
+        while true {
+            let now = Clock.steady()
+            if now >= until { return .deadline }
+            if now - lastAge >= 1_000 {
+                pipeline.age()
+                lastAge = now
+            }
+            let limit = Int32(clamping: min(until - now, 1_000))
+            var waiting = [
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+                // Only its errors: a reader that has gone.
+                pollfd(fd: printer.watchedDescriptor, events: 0, revents: 0),
+                pollfd(fd: readLately ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            let ready = SystemText.retrying {
+                poll(&waiting, 3, readLately ? min(Self.nap, limit) : limit)
+            }
+            if ready > 0 {
+                if waiting[1].revents & Int16(POLLERR) != 0 { return .readerGone }
+                if waiting[0].revents != 0 {
+                    switch signals.next() {
+                    case .stop: return .stopped
+                    case .reopen: reopen()
+                    case .none: break
+                    }
+                }
+            }
+            readLately = try read() > 0
+        }
+    }
+
+    private mutating func reopen() {
+        do {
+            try printer.reopen()
+        } catch {
+            messages.error("\(error.description) The old report stays open.")
+        }
+    }
+
+    /// Takes in what the stream has now.
+    mutating func read() throws(AuditError) -> Int {
+        let pipeline = self.pipeline
+        let count = try source.drain { pipeline.push(type: $0, message: $1) }
+        pipeline.pump()
+        return count
+    }
+
+    /// The last, shorter interval. The rules go out before the table does: a reader that hangs
+    /// must not keep them in.
+    private mutating func lastTable(at moment: Int64) throws(AuditError) {
+        _ = try table(final: true, at: moment)
+    }
+}

@@ -1,0 +1,61 @@
+import AuditStream
+import SockAuditCore
+
+/// Turns rows into the table that was asked for and sends it on its way; remembers the worst.
+public struct TablePrinter: ~Copyable {
+    private let settings: WatchSettings
+    private var sink: OutputSink
+    private var sequence = 0
+    /// Some table was LOSSY or PARTIAL.
+    public private(set) var sawDoubt = false
+    /// `--fail-open` was reached.
+    public private(set) var sawLimit = false
+    /// Some table had rows.
+    public private(set) var sawRows = false
+
+    public init(settings: WatchSettings) throws(AuditError) {
+        self.settings = settings
+        sink = try OutputSink(path: settings.report, redraws: settings.clears && settings.format == .text)
+    }
+
+    public var tables: Int { sequence }
+    /// For poll: a reader that went away shows as an error on it.
+    public var watchedDescriptor: Int32 { settings.report == nil ? 1 : -1 }
+
+    public mutating func reopen() throws(AuditError) { try sink.reopen() }
+
+    /// - Parameter rows: everything in scope, ungrouped and in no order.
+    public func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
+        var head = head
+        head.sequence = sequence + 1
+        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(by: settings.order)
+        return Snapshot(head: head, rows: shown, top: settings.top)
+    }
+
+    private var grouping: RowShaping.Grouping {
+        switch settings.grouping {
+        case .process: .process
+        case .name: .name
+        case .exe: .exe
+        case .auid: .auid
+        }
+    }
+
+    public mutating func print(_ snapshot: Snapshot, stopDescriptor: Int32) throws(AuditError) -> OutputSink.Outcome {
+        sequence += 1
+        if snapshot.verdict == .lossy || snapshot.verdict == .partial { sawDoubt = true }
+        if !snapshot.rows.isEmpty || snapshot.hidden > 0 { sawRows = true }
+        if let limit = settings.failOpen, snapshot.totals.stillOpen.total >= limit { sawLimit = true }
+        let text: String
+        switch settings.format {
+        case .json: text = JSONLines.render(snapshot)
+        case .text:
+            var style = settings.style
+            style.families = settings.families
+            style.utcOffset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
+            let table = TextTable.render(snapshot, style: style)
+            text = sink.redraws || sequence == 1 ? table : "\n" + table
+        }
+        return try sink.write(text, stopDescriptor: stopDescriptor)
+    }
+}

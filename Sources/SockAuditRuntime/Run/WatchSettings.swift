@@ -1,0 +1,41 @@
+import AuditStream
+import SockAuditCore
+
+/// Everything that `watch` was asked for.
+public struct WatchSettings: Sendable {
+    public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
+    public enum Format: String, CaseIterable, Sendable { case text, json }
+    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid }
+
+    public var scope = Scope.all
+    public var interval = 7.0
+    public var count: Int?
+    public var duration: Double?
+    public var report: String?
+    public var format = Format.text
+    public var style = TextTable.Style()
+    public var order = RowOrder.open
+    public var top: Int?
+    public var grouping = Grouping.process
+    public var families = SocketFamily.allCases
+    public var mode = AuditMode.standard
+    public var source = Source.auto
+    public var failOpen: Int?
+    public var clears = true
+    public var quiet = false
+    public var utc = false
+    public var force = false
+    public var inputs: [String] = []
+
+    public init() {}
+}
+
+/// Exit codes of interface.md.
+public enum ExitStatus {
+    public static let done: Int32 = 0
+    public static let noMatches: Int32 = 1
+    public static let failed: Int32 = 2
+    public static let cannotAudit: Int32 = 3
+    public static let doubtful: Int32 = 4
+    public static let limitReached: Int32 = 5
+}

@@ -1,0 +1,6 @@
+import SockAuditCommands
+
+@main
+enum Main {
+    static func main() { SockAudit.main() }
+}
