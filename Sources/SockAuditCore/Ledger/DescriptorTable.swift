@@ -54,6 +54,8 @@ struct DescriptorTable {
         var origin: Origin
         /// A close that entered after this (ms) cannot be the ghost's.
         var latest: Int64
+        /// When it was opened (ms).
+        var opened: Int64
     }
 
     /// A close belongs to the socket that was replaced when it was entered at most this long after
@@ -79,6 +81,7 @@ struct DescriptorTable {
     // MARK: what the calls do
 
     mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
+        if !brief.isEmpty { brief[fd] = nil }
         let replaced = live[fd] != nil
         if replaced { expel(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds) }
         live[fd] = descriptor
@@ -92,16 +95,40 @@ struct DescriptorTable {
     }
 
     mutating func close(fd: Int32, stamp: Int64) {
-        if settleGhost(fd, stamp: stamp) { return }
-        guard let gone = remove(fd, as: .closed) else { return }
-        if stamp - gone.stamp <= Self.briefMilliseconds { brief[fd] = gone }
+        guard let holder = live[fd] else {
+            _ = settleGhost(fd, stamp: stamp)
+            return
+        }
+        if stamp <= holder.stamp, let ghost = settleGhost(fd, stamp: stamp) {
+            // In one tick either socket may be meant; the other's close is still to come, and may
+            // bear any stamp from the first one's opening on.
+            if stamp == holder.stamp { live[fd]?.stamp = ghost.opened }
+            return
+        }
+        // Entered before the socket was asked for: it closed the file that had the number before,
+        // and only its record came late. (Beyond some seconds the clock was set back instead.)
+        if stamp < holder.stamp && holder.stamp - stamp <= Self.clockStepMilliseconds { return }
+        remove(fd, as: .closed)
+        if stamp - holder.stamp <= Self.briefMilliseconds { brief[fd] = holder }
+    }
+
+    private mutating func restore(_ fd: Int32, _ descriptor: Descriptor) {
+        if descriptor.origin == .socket {
+            closed[descriptor.family] -= 1
+            open[descriptor.family] += 1
+        } else {
+            others.returned(descriptor.origin, descriptor.family)
+        }
+        live[fd] = descriptor
     }
 
     mutating func closeRange(_ range: ClosedRange<UInt32>, stamp: Int64) {
-        for fd in fds(in: range) { close(fd: fd, stamp: stamp) }
-        for fd in ghosts.keys where range.contains(UInt32(bitPattern: fd)) && live[fd] == nil {
-            _ = settleGhost(fd, stamp: stamp)
+        // One call closes one holder of a number: a ghost only where nothing is live.
+        let waiting = ghosts.isEmpty ? [] : ghosts.keys.filter {
+            live[$0] == nil && range.contains(UInt32(bitPattern: $0))
         }
+        for fd in fds(in: range) { close(fd: fd, stamp: stamp) }
+        for fd in waiting { _ = settleGhost(fd, stamp: stamp) }
     }
 
     mutating func setCloseOnExec(_ range: ClosedRange<UInt32>, _ flag: Bool) {
@@ -114,8 +141,11 @@ struct DescriptorTable {
         stamp: Int64, epoch: UInt32
     ) {
         if over && source == target { return }
+        if !brief.isEmpty { brief[target] = nil }
         if over {
-            remove(target, as: .released)
+            // A close that was entered before this call but is written after it freed the number
+            // for another file, over which this call went.
+            expel(target, latest: stamp - 1)
         } else if live[target] != nil {
             expel(target, latest: stamp + Self.lateCloseMilliseconds)
         }
@@ -150,11 +180,9 @@ struct DescriptorTable {
     /// A socket that we hold for closed is there after all: the close that we took for its own
     /// was that of the file which had the number before (threads, written in the other order).
     mutating func resurrect(fd: Int32, inode: UInt64) -> Bool {
-        guard live[fd] == nil, var descriptor = brief[fd], descriptor.origin == .socket else { return false }
+        guard live[fd] == nil, var descriptor = brief[fd] else { return false }
         descriptor.inode = inode
-        closed[descriptor.family] -= 1
-        open[descriptor.family] += 1
-        live[fd] = descriptor
+        restore(fd, descriptor)
         brief[fd] = nil
         return true
     }
@@ -171,9 +199,11 @@ struct DescriptorTable {
 
     // MARK: parts
 
-    /// A socket closed within this time of its opening (ms) may have been misjudged: two ticks of
-    /// the kernel's coarse clock (audit stamps, CONFIG_HZ 250) and a little.
-    private static let briefMilliseconds: Int64 = 20
+    /// A socket closed within this time of its opening (ms) may have been misjudged: both threads may
+    /// have lost the processor in the middle of their calls.
+    private static let briefMilliseconds: Int64 = 200
+    /// A stamp that is further back than this says that the clock was set, not that a record is late.
+    private static let clockStepMilliseconds: Int64 = 5_000
 
     private func fds(in range: ClosedRange<UInt32>) -> [Int32] {
         if range.count <= live.count {
@@ -202,20 +232,22 @@ struct DescriptorTable {
 
     private mutating func expel(_ fd: Int32, latest: Int64) {
         guard let gone = remove(fd, as: .released) else { return }
-        ghosts[fd, default: []].append(Ghost(family: gone.family, origin: gone.origin, latest: latest))
+        ghosts[fd, default: []].append(
+            Ghost(family: gone.family, origin: gone.origin, latest: latest, opened: gone.stamp))
     }
 
-    /// The close of a socket that was already counted as released.
-    private mutating func settleGhost(_ fd: Int32, stamp: Int64) -> Bool {
+    /// The close of a socket that was already counted as released; nil when there is none that it
+    /// can be.
+    private mutating func settleGhost(_ fd: Int32, stamp: Int64) -> Ghost? {
         guard !ghosts.isEmpty, var list = ghosts[fd],
             let index = list.firstIndex(where: { stamp <= $0.latest })
-        else { return false }
+        else { return nil }
         let ghost = list.remove(at: index)
         ghosts[fd] = list.isEmpty ? nil : list
         if ghost.origin == .socket {
             released[ghost.family] -= 1
             closed[ghost.family] += 1
         }
-        return true
+        return ghost
     }
 }

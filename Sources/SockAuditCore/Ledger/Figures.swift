@@ -41,6 +41,12 @@ public struct OtherCounts: Equatable, Sendable {
         closed = closed.map(change)
     }
 
+    /// A departure that was none.
+    mutating func returned(_ origin: Origin, _ family: SocketFamily) {
+        makeRoom()
+        closed[Int(origin.rawValue)][family] -= 1
+    }
+
     private mutating func makeRoom() {
         guard opened.isEmpty else { return }
         opened = Array(repeating: FamilyCounts(), count: Origin.allCases.count)

@@ -47,6 +47,8 @@ final class ProcessAccount {
     var ended: Int64?
     var inScope = true
     var descriptors = DescriptorTable()
+    /// It has, or had, more than one thread.
+    var threaded = false
     /// How far /proc has put StillOPEN right against the records.
     var drift = 0
     /// Baselines of the last table, for SocketLAST and CloseLAST.

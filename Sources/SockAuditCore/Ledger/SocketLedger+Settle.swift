@@ -131,8 +131,10 @@ extension SocketLedger {
                 account.descriptors.setInode(inode, fd: fd)
             }
         }
-        guard one.threaded else { return }
+        guard one.threaded || account.threaded else { return }
         for (fd, inode) in before where after[fd] == inode && account.descriptors.live[fd] == nil {
+            // The same socket under another number too: a dup, which is no socket() of its own.
+            if before.contains(where: { $0.key != fd && $0.value == inode }) { continue }
             if account.descriptors.resurrect(fd: fd, inode: inode) { result.resurrected += 1 }
         }
     }

@@ -205,7 +205,9 @@ public final class SocketLedger {
             if event.ppid != 0, let fresh = successor(of: account, event) { account = fresh }
             account.ppid = event.ppid
         }
-        if event.stamp > account.lastStamp { account.lastStamp = event.stamp }
+        // One thread's calls follow each other: an entry before the last one is another thread's.
+        if event.stamp < account.lastStamp { account.threaded = true }
+        account.lastStamp = max(account.lastStamp, event.stamp)
         if event.exe != account.exe || event.comm != account.comm { rename(account, event) }
         return account
     }
