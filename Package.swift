@@ -15,7 +15,8 @@ let package = Package(
         .systemLibrary(name: "CAudit", path: "Sources/CAudit"),
         .target(name: "SockAuditCore", swiftSettings: common),
         .target(name: "AuditStream", dependencies: ["CAudit", "SockAuditCore"], swiftSettings: common),
-        .target(name: "SockAuditRuntime", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),
+        .target(
+            name: "SockAuditRuntime", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),
         .target(
             name: "SockAuditCommands",
             dependencies: [

@@ -34,7 +34,9 @@ struct Rules: ParsableCommand {
                 let control = try AuditControl()
                 let rules = try control.rules().filter { $0.keys.contains(RulePlan.key) }
                 for rule in rules { print(rule.text) }
-                if rules.isEmpty { Messages(quiet: false).note("no rule with the key sockaudit is in the kernel.") }
+                if rules.isEmpty {
+                    Messages(quiet: false).note("no rule with the key sockaudit is in the kernel.")
+                }
             } else {
                 printFile()
             }
@@ -49,8 +51,11 @@ struct Rules: ParsableCommand {
         let answer = ExecutableFinder.find(scope, running: running)
         var files: [[UInt8]] = []
         if case .files(let found) = answer { files = found }
-        print("## Rules of sockaudit, \(mode.mode.rawValue) mode, for \(scope.labels.joined(separator: " ")).")
-        if case .all(let because) = answer, !because.isEmpty { print("## They are the rules of all: \(because).") }
+        print(
+            "## Rules of sockaudit, \(mode.mode.rawValue) mode, for \(scope.labels.joined(separator: " ")).")
+        if case .all(let because) = answer, !because.isEmpty {
+            print("## They are the rules of all: \(because).")
+        }
         print("## Put this file into /etc/audit/rules.d/ and run augenrules --load.")
         for rule in RulePlan(mode: mode.mode, executables: files).rules { print(rule.text) }
     }

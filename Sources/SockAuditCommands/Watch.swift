@@ -9,7 +9,8 @@ struct Watch: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the SockClosePercPar table (the default command).")
 
-    @Argument(help: "'all', or names or globs of processes: comm, file name of exe, or an interpreter's script.")
+    @Argument(
+        help: "'all', or names or globs of processes: comm, file name of exe, or an interpreter's script.")
     var names: [String] = []
 
     @Option(help: "Seconds from table to table.")
@@ -21,7 +22,9 @@ struct Watch: ParsableCommand {
     @Option(help: "End after this many seconds.")
     var duration: Double?
 
-    @Option(parsing: .upToNextOption, help: "Read these logs, folders of logs, or - for standard input, instead of the kernel.")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Read these logs, folders of logs, or - for standard input, instead of the kernel.")
     var input: [String] = []
 
     @Option(help: "Write the tables to this file instead of standard output.")
@@ -68,7 +71,8 @@ struct Watch: ParsableCommand {
 
     func validate() throws {
         if names.isEmpty {
-            throw ValidationError("Say what to watch: 'all' or the names of processes, as in 'sudo sockaudit all'.")
+            throw ValidationError(
+                "Say what to watch: 'all' or the names of processes, as in 'sudo sockaudit all'.")
         }
         if names.contains("all") && names.count > 1 {
             throw ValidationError("'all' goes alone; leave it out or leave the other names out.")
@@ -108,7 +112,9 @@ struct Watch: ParsableCommand {
         settings.duration = duration
         settings.inputs = input
         settings.report = report
-        settings.format = format ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)
+        settings.format =
+            format
+            ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)
         settings.style.wide = wide
         settings.order = sort
         settings.top = top

@@ -53,7 +53,9 @@ public struct AuditControl: ~Copyable {
         guard sent > 0 else { throw Self.refusal(-sent) }
         var found: KernelStatus?
         try replies { reply in
-            guard reply.pointee.type == UInt16(AUDIT_GET), let status = reply.pointee.status else { return true }
+            guard reply.pointee.type == UInt16(AUDIT_GET), let status = reply.pointee.status else {
+                return true
+            }
             let s = status.pointee
             found = KernelStatus(
                 enabled: s.enabled, failure: s.failure, daemon: s.pid, rateLimit: s.rate_limit,
@@ -100,13 +102,15 @@ public struct AuditControl: ~Copyable {
         let result = audit_set_enabled(fd, value)
         guard result > 0 else {
             throw AuditError(
-                .ruleRefused, errno: -result, "The kernel refused to switch auditing \(value == 0 ? "off" : "on").")
+                .ruleRefused, errno: -result,
+                "The kernel refused to switch auditing \(value == 0 ? "off" : "on").")
         }
     }
 
     private func refused(_ rule: KernelRule, _ code: Int32, _ what: String) -> AuditError {
         if code == EPERM { return Self.refusal(code) }
-        return AuditError(.ruleRefused, errno: code, "The kernel refused that this rule be \(what): \(rule.text).")
+        return AuditError(
+            .ruleRefused, errno: code, "The kernel refused that this rule be \(what): \(rule.text).")
     }
 
     /// Reads replies until `body` says false or the kernel has nothing more to say in time.
@@ -117,7 +121,9 @@ public struct AuditControl: ~Copyable {
             var waiting = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
             let ready = SystemText.retrying { poll(&waiting, 1, Self.patience) }
             if ready == 0 { return }
-            guard ready > 0 else { throw AuditError(.socketFailed, errno: errno, "Waiting for the kernel failed.") }
+            guard ready > 0 else {
+                throw AuditError(.socketFailed, errno: errno, "Waiting for the kernel failed.")
+            }
             let length = audit_get_reply(fd, reply, GET_REPLY_NONBLOCKING, 0)
             if length == -EAGAIN || length == -EINTR || length == 0 { continue }
             guard length > 0 else { throw Self.refusal(-length) }
@@ -131,14 +137,16 @@ public struct AuditControl: ~Copyable {
     }
 
     private static let silence = AuditError(
-        .kernelSilent, "The kernel did not answer an audit request in time; try again when the host is less busy.")
+        .kernelSilent,
+        "The kernel did not answer an audit request in time; try again when the host is less busy.")
 
     static func refusal(_ code: Int32) -> AuditError {
         switch code {
         case EPERM:
             AuditError(
                 .notPrivileged, errno: code,
-                "The kernel does not let us set audit rules; run sockaudit with sudo (it needs CAP_AUDIT_CONTROL and CAP_AUDIT_READ).")
+                "The kernel does not let us set audit rules; run sockaudit with sudo (it needs CAP_AUDIT_CONTROL and CAP_AUDIT_READ)."
+            )
         case ECONNREFUSED:
             AuditError(
                 .notInitialNamespace, errno: code,

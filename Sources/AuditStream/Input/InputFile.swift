@@ -24,16 +24,23 @@ public struct InputFile: ~Copyable {
         }
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else {
-            throw AuditError(.inputFailed, errno: errno, "The input \(path) cannot be read; check the path and its permissions.")
+            throw AuditError(
+                .inputFailed, errno: errno,
+                "The input \(path) cannot be read; check the path and its permissions.")
         }
         var head = [UInt8](repeating: 0, count: 8)
         let count = pread(fd, &head, head.count, 0)
-        guard let program = Self.decompressors.first(where: { count >= $0.magic.count && head.starts(with: $0.magic) })
+        guard
+            let program = Self.decompressors.first(where: {
+                count >= $0.magic.count && head.starts(with: $0.magic)
+            })
         else {
             if count < 0 && errno != ESPIPE {
                 let code = errno
                 close(fd)
-                throw AuditError(.inputFailed, errno: code, "The input \(path) cannot be read; name a file, a folder or -.")
+                throw AuditError(
+                    .inputFailed, errno: code, "The input \(path) cannot be read; name a file, a folder or -."
+                )
             }
             descriptor = fd
             child = 0
@@ -69,11 +76,14 @@ public struct InputFile: ~Copyable {
         _ = SystemText.retrying { waitpid(ended, &status, 0) }
         guard status == 0 else {
             throw AuditError(
-                .inputFailed, "The compressed input \(path) is damaged or cut; what came before the damage was read.")
+                .inputFailed,
+                "The compressed input \(path) is damaged or cut; what came before the damage was read.")
         }
     }
 
-    private static func spawn(_ program: String, reading fd: Int32, _ path: String) throws(AuditError) -> (Int32, pid_t) {
+    private static func spawn(
+        _ program: String, reading fd: Int32, _ path: String
+    ) throws(AuditError) -> (Int32, pid_t) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw AuditError(.spawnFailed, errno: errno, "No pipe could be made to read \(path).")
@@ -92,7 +102,10 @@ public struct InputFile: ~Copyable {
         close(ends[1])
         guard code == 0 else {
             close(ends[0])
-            throw AuditError(.spawnFailed, errno: code, "\(path) is compressed and needs the program \(program), which could not be started; install it.")
+            throw AuditError(
+                .spawnFailed, errno: code,
+                "\(path) is compressed and needs the program \(program), which could not be started; install it."
+            )
         }
         return (ends[0], pid)
     }

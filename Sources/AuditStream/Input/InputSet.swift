@@ -13,7 +13,9 @@ public enum InputSet {
             let found = try logs(in: path)
             guard !found.isEmpty else {
                 throw AuditError(
-                    .inputFailed, "The folder \(path) holds no audit logs (audit.log, audit.log.1, ...); name the files themselves.")
+                    .inputFailed,
+                    "The folder \(path) holds no audit logs (audit.log, audit.log.1, ...); name the files themselves."
+                )
             }
             files += found
         }
@@ -27,7 +29,8 @@ public enum InputSet {
 
     private static func logs(in folder: String) throws(AuditError) -> [String] {
         guard let directory = opendir(folder) else {
-            throw AuditError(.inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
+            throw AuditError(
+                .inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
         }
         defer { closedir(directory) }
         var found: [(path: String, first: Int64, number: Int)] = []
@@ -57,7 +60,9 @@ public enum InputSet {
     private static func firstStamp(_ path: String) -> Int64 {
         guard let file = try? InputFile(path: path) else { return .max }
         var block = [UInt8](repeating: 0, count: 16_384)
-        let count = (try? block.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) }) ?? 0
+        let count =
+            (try? block.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) })
+            ?? 0
         for line in block.prefix(count).split(separator: 0x0A) {
             let text = Array(line)
             guard text.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record,

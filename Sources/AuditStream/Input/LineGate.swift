@@ -72,7 +72,9 @@ public struct LineSplitter {
     public init() {}
 
     /// - Parameter record: gets each record with its newline.
-    public mutating func push(_ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+    public mutating func push(
+        _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
+    ) {
         var rest = block[...]
         while let newline = rest.firstIndex(of: 0x0A) {
             let end = rest.index(after: newline)
@@ -108,7 +110,9 @@ public struct LineSplitter {
         carry.withUnsafeBufferPointer { judge($0, record) }
     }
 
-    private mutating func judge(_ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+    private mutating func judge(
+        _ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
+    ) {
         let text = UnsafeBufferPointer(rebasing: line.dropLast())
         switch LineGate.judge(text) {
         case .record:

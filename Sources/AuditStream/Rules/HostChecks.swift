@@ -23,16 +23,22 @@ public enum HostChecks {
             )
         }
         if status.failure == KernelStatus.panics {
-            let what = "The kernel panics when an audit record is lost (auditctl -f 2), and our rules add load"
+            let what =
+                "The kernel panics when an audit record is lost (auditctl -f 2), and our rules add load"
             guard force else {
                 throw AuditError(
-                    .panicOnFailure, "\(what); set the failure flag to 1 (auditctl -f 1), or run with --force.")
+                    .panicOnFailure,
+                    "\(what); set the failure flag to 1 (auditctl -f 1), or run with --force.")
             }
             findings.append(Finding(text: "\(what); going on because of --force.", hides: false))
         }
         try checkLists(review, plan, &findings)
         if status.rateLimit > 0 {
-            findings.append(Finding(text: "The kernel drops records above \(status.rateLimit) a second (auditctl -r); set it to 0 (auditctl -r 0) for exact figures.", hides: false))
+            findings.append(
+                Finding(
+                    text:
+                        "The kernel drops records above \(status.rateLimit) a second (auditctl -r); set it to 0 (auditctl -r 0) for exact figures.",
+                    hides: false))
         }
         return findings
     }
@@ -43,7 +49,10 @@ public enum HostChecks {
         guard !plan.rules.isEmpty else { return }
         for never in review.taskNever {
             guard never.fields.allSatisfy({ $0.field == UInt32(AUDIT_FILTERKEY) }) else {
-                findings.append(Finding(text: "A rule keeps some processes from being audited at all: \(never.text).", hides: true))
+                findings.append(
+                    Finding(
+                        text: "A rule keeps some processes from being audited at all: \(never.text).",
+                        hides: true))
                 continue
             }
             throw AuditError(
@@ -60,7 +69,8 @@ public enum HostChecks {
         }
         for (rule, whole) in review.excluding(types: [Int32(AUDIT_SYSCALL)]) {
             guard whole else {
-                findings.append(Finding(text: "An exclude filter hides some of the records: \(rule.text).", hides: true))
+                findings.append(
+                    Finding(text: "An exclude filter hides some of the records: \(rule.text).", hides: true))
                 continue
             }
             throw AuditError(
@@ -68,8 +78,13 @@ public enum HostChecks {
                 "The exclude filter '\(rule.text)' takes all SYSCALL records out of the stream; remove it (auditctl -d with the same words)."
             )
         }
-        for (rule, _) in review.excluding(types: [Int32(AUDIT_SOCKETCALL), Int32(AUDIT_FD_PAIR), Int32(AUDIT_EOE)]) {
-            findings.append(Finding(text: "An exclude filter hides records of 32-bit calls or socket pairs: \(rule.text).", hides: true))
+        for (rule, _) in review.excluding(types: [
+            Int32(AUDIT_SOCKETCALL), Int32(AUDIT_FD_PAIR), Int32(AUDIT_EOE),
+        ]) {
+            findings.append(
+                Finding(
+                    text: "An exclude filter hides records of 32-bit calls or socket pairs: \(rule.text).",
+                    hides: true))
         }
     }
 }

@@ -96,9 +96,9 @@ public struct RuleInstaller: ~Copyable {
                 installed.append(rule)
                 report.added += 1
                 report.rules.append(rule.text)
-            } catch where error.errno == EEXIST {
+            } catch  where error.errno == EEXIST {
                 report.shared += 1
-            } catch where error.errno == EINVAL && !Self.isNative(rule) {
+            } catch  where error.errno == EINVAL && !Self.isNative(rule) {
                 if !report.refusedArchitectures.contains("b32") { report.refusedArchitectures.append("b32") }
             }
         }

@@ -75,7 +75,8 @@ public struct RulePlan: Equatable, Sendable {
             list.append(Calls(names: ["socket"], filters: [Self.succeeded]))
         case .standard, .full:
             var plain = [
-                "socket", "accept", "accept4", "socketpair", "close_range", "dup2", "dup3", "execve", "execveat",
+                "socket", "accept", "accept4", "socketpair", "close_range", "dup2", "dup3", "execve",
+                "execveat",
             ]
             if mode == .full { plain += ["dup", "clone", "clone3", "fork", "vfork"] }
             list.append(Calls(names: plain, filters: [Self.succeeded]))
@@ -105,7 +106,9 @@ public struct RulePlan: Equatable, Sendable {
         }
         // One call for all of them on some 32-bit machines; send and recv must stay out.
         var multiplexed = [UInt32(SYS_SOCKET)]
-        if mode != .light { multiplexed += [UInt32(SYS_ACCEPT), UInt32(SYS_SOCKETPAIR), UInt32(SYS_ACCEPT4)] }
+        if mode != .light {
+            multiplexed += [UInt32(SYS_ACCEPT), UInt32(SYS_SOCKETPAIR), UInt32(SYS_ACCEPT4)]
+        }
         for call in multiplexed {
             list.append(
                 Calls(names: ["socketcall"], filters: [Self.argument(AUDIT_ARG0, is: call), Self.succeeded]))
@@ -122,7 +125,8 @@ public struct RulePlan: Equatable, Sendable {
             fields.append(KernelRule.Field(UInt32(AUDIT_EXE), sockaudit_op_equal(), text: executable))
         }
         for pid in exemptPids {
-            fields.append(KernelRule.Field(UInt32(AUDIT_PID), sockaudit_op_not_equal(), UInt32(bitPattern: pid)))
+            fields.append(
+                KernelRule.Field(UInt32(AUDIT_PID), sockaudit_op_not_equal(), UInt32(bitPattern: pid)))
         }
         fields.append(KernelRule.Field(UInt32(AUDIT_FILTERKEY), sockaudit_op_equal(), text: Self.key))
         return KernelRule(

@@ -91,7 +91,8 @@ public struct RuleReview: Sendable {
             ].map { UInt32($0) })
         let widest = RulePlan(mode: .full).rules
         return existing.compactMap { rule in
-            guard rule.list == Self.exitList, rule.action == UInt32(AUDIT_ALWAYS), rule.keys == [RulePlan.key],
+            guard rule.list == Self.exitList, rule.action == UInt32(AUDIT_ALWAYS),
+                rule.keys == [RulePlan.key],
                 rule.fields.allSatisfy({ vocabulary.contains($0.field) }),
                 let owner = rule.values(of: AUDIT_PID, op: sockaudit_op_not_equal()).first,
                 widest.contains(where: { wide in zip(wide.mask, rule.mask).allSatisfy { $1 & ~$0 == 0 } })

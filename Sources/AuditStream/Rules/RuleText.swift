@@ -12,7 +12,8 @@ extension KernelRule {
             if numbers.count >= Self.maskWords * 32 - 32 {
                 parts.append("-S all")
             } else if !numbers.isEmpty {
-                parts.append("-S " + numbers.map { Self.syscallName($0, machine: machine) }.joined(separator: ","))
+                parts.append(
+                    "-S " + numbers.map { Self.syscallName($0, machine: machine) }.joined(separator: ","))
             }
         }
         for field in fields where field != arch {
@@ -22,7 +23,8 @@ extension KernelRule {
     }
 
     private var listName: String {
-        audit_flag_to_name(Int32(list & UInt32(AUDIT_FILTER_MASK))).map { String(cString: $0) } ?? "list\(list)"
+        audit_flag_to_name(Int32(list & UInt32(AUDIT_FILTER_MASK))).map { String(cString: $0) }
+            ?? "list\(list)"
     }
 
     private var actionName: String {
@@ -47,12 +49,15 @@ extension KernelRule {
             return "\(name)\(op)\(machine == native ? "b64" : "b32")"
         case AUDIT_EXIT:
             let value = Int32(bitPattern: field.value)
-            if value < 0, let code = audit_errno_to_name(-value) { return "\(name)\(op)-\(String(cString: code))" }
+            if value < 0, let code = audit_errno_to_name(-value) {
+                return "\(name)\(op)-\(String(cString: code))"
+            }
             return "\(name)\(op)\(value)"
         case AUDIT_ARG0, AUDIT_ARG1, AUDIT_ARG2, AUDIT_ARG3:
             return "\(name)\(op)0x\(String(field.value, radix: 16))"
         case AUDIT_MSGTYPE:
-            let type = audit_msg_type_to_name(Int32(field.value)).map { String(cString: $0) } ?? "\(field.value)"
+            let type =
+                audit_msg_type_to_name(Int32(field.value)).map { String(cString: $0) } ?? "\(field.value)"
             return "\(name)\(op)\(type)"
         default:
             return "\(name)\(op)\(field.value)"

@@ -11,7 +11,8 @@ public struct AuparseFeed: ~Copyable {
     public init(decoder: EventDecoder) throws(AuditError) {
         set_aumessage_mode(MSG_QUIET, DBG_NO)
         guard let state = auparse_init(AUSOURCE_FEED, nil) else {
-            throw AuditError(.socketFailed, errno: errno, "libauparse could not be set up; is there memory left?")
+            throw AuditError(
+                .socketFailed, errno: errno, "libauparse could not be set up; is there memory left?")
         }
         self.state = state
         self.decoder = decoder

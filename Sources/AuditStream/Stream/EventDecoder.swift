@@ -104,7 +104,9 @@ public final class EventDecoder {
             return nil
         }
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+                continue
+            }
             let value = Self.bytes(text)
             switch FieldName.pack(name) {
             case FieldName.arch: fields.elf = number(RecordNumber.hex(value), &fields)
@@ -148,7 +150,9 @@ public final class EventDecoder {
         guard auparse_first_field(au) > 0 else { return }
         var found: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+                continue
+            }
             guard let value = RecordNumber.hex(Self.bytes(text)) else { continue }
             switch FieldName.pack(name) {
             case FieldName.a0: found.0 = value
@@ -165,8 +169,12 @@ public final class EventDecoder {
         guard auparse_first_field(au) > 0 else { return }
         var found: (Int32, Int32) = (-1, -1)
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else { continue }
-            guard let value = RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:)) else { continue }
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+                continue
+            }
+            guard let value = RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:)) else {
+                continue
+            }
             switch FieldName.pack(name) {
             case FieldName.fd0: found.0 = value
             case FieldName.fd1: found.1 = value

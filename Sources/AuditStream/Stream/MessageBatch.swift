@@ -60,7 +60,8 @@ enum MessageFilter {
             let remaining = UInt8(kept.count - index)
             program.append(
                 sock_filter(
-                    code: UInt16(BPF_JMP | BPF_JEQ | BPF_K), jt: remaining, jf: 0, k: UInt32(UInt16(type).bigEndian)))
+                    code: UInt16(BPF_JMP | BPF_JEQ | BPF_K), jt: remaining, jf: 0,
+                    k: UInt32(UInt16(type).bigEndian)))
         }
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: UInt32.max))

@@ -9,7 +9,9 @@ public protocol RecordSource: ~Copyable {
     var descriptor: Int32 { get }
     /// Hands every message that is there now to `body`, type and text; never blocks.
     /// - Returns: how many messages were read.
-    mutating func drain(_ body: (_ type: UInt16, _ text: UnsafeRawBufferPointer) -> Void) throws(AuditError) -> Int
+    mutating func drain(
+        _ body: (_ type: UInt16, _ text: UnsafeRawBufferPointer) -> Void
+    ) throws(AuditError) -> Int
     /// How often our buffer was full, and messages were dropped for it.
     var overruns: Int { get }
     /// How many messages were dropped because our buffer was full, as far as the kernel tells.
@@ -68,7 +70,8 @@ public struct NetlinkSource: ~Copyable, RecordSource {
             if code == EPERM {
                 throw AuditError(
                     .notPrivileged, errno: code,
-                    "The kernel does not let us read audit records; run sockaudit with sudo (it needs CAP_AUDIT_READ).")
+                    "The kernel does not let us read audit records; run sockaudit with sudo (it needs CAP_AUDIT_READ)."
+                )
             }
             throw AuditError(.socketFailed, errno: code, "The audit record stream could not be joined.")
         }
@@ -78,7 +81,8 @@ public struct NetlinkSource: ~Copyable, RecordSource {
             close(fd)
             throw AuditError(
                 .daemonRegistered, errno: -result,
-                "The kernel did not take us as its audit daemon; use --source multicast beside a running one.")
+                "The kernel did not take us as its audit daemon; use --source multicast beside a running one."
+            )
         }
         return fd
     }
@@ -93,7 +97,9 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         for option in [sockaudit_so_rcvbufforce(), SO_RCVBUF] {
             for size in wanted {
                 var bytes = size
-                if setsockopt(fd, SOL_SOCKET, option, &bytes, socklen_t(MemoryLayout<Int32>.size)) == 0 { break }
+                if setsockopt(fd, SOL_SOCKET, option, &bytes, socklen_t(MemoryLayout<Int32>.size)) == 0 {
+                    break
+                }
             }
             if granted(fd) >= Int(wanted.last ?? 0) { return }
         }

@@ -23,7 +23,9 @@ enum OperationBuilder {
         guard let succeeded = fields.succeeded else { return .malformed }
         guard succeeded else { return .nothing }
         if call == .execve { return .operation(.execute) }
-        guard let exit = fields.exit, let result = Int32(exactly: exit), result >= 0 else { return .malformed }
+        guard let exit = fields.exit, let result = Int32(exactly: exit), result >= 0 else {
+            return .malformed
+        }
         let (a0, a1, a2, a3) = fields.arguments
         switch call {
         case .fork: return .operation(.fork(child: result, sharesFiles: false))

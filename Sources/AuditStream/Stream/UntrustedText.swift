@@ -75,13 +75,17 @@ public enum ScriptName {
         let arguments = commandLine.split(separator: 0, omittingEmptySubsequences: true)
         guard let first = arguments.first else { return [] }
         var program = first[...]
-        if let slash = program.lastIndex(of: UInt8(ascii: "/")) { program = program[program.index(after: slash)...] }
+        if let slash = program.lastIndex(of: UInt8(ascii: "/")) {
+            program = program[program.index(after: slash)...]
+        }
         // python3.11 and the like: the name without its version.
         while let last = program.last, last == UInt8(ascii: ".") || (0x30...0x39).contains(last) {
             program = program.dropLast()
         }
         guard interpreters.contains(where: { program.elementsEqual($0.utf8) }) else { return [] }
-        guard let script = arguments.dropFirst().first(where: { $0.first != UInt8(ascii: "-") }) else { return [] }
+        guard let script = arguments.dropFirst().first(where: { $0.first != UInt8(ascii: "-") }) else {
+            return []
+        }
         return Array(script)
     }
 }

@@ -80,10 +80,18 @@ struct DescriptorTable {
 
     // MARK: what the calls do
 
+    /// - Returns: whether the number was held by another socket.
+    @discardableResult
     mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
         if !brief.isEmpty { brief[fd] = nil }
-        let replaced = live[fd] != nil
-        if replaced { expel(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds) }
+        let holder = live[fd]?.origin
+        switch holder {
+        case nil: break
+        // What came by fork or was found in /proc may have gone before its record came: no close
+        // is waited for.
+        case .inherited, .earlier, .unseen: remove(fd, as: .released)
+        default: expel(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
+        }
         live[fd] = descriptor
         if descriptor.origin == .socket {
             opened[descriptor.family] += 1
@@ -91,7 +99,7 @@ struct DescriptorTable {
         } else {
             others.came(descriptor.origin, descriptor.family)
         }
-        return replaced
+        return holder != nil
     }
 
     mutating func close(fd: Int32, stamp: Int64) {
@@ -124,9 +132,12 @@ struct DescriptorTable {
 
     mutating func closeRange(_ range: ClosedRange<UInt32>, stamp: Int64) {
         // One call closes one holder of a number: a ghost only where nothing is live.
-        let waiting = ghosts.isEmpty ? [] : ghosts.keys.filter {
-            live[$0] == nil && range.contains(UInt32(bitPattern: $0))
-        }
+        let waiting =
+            ghosts.isEmpty
+            ? []
+            : ghosts.keys.filter {
+                live[$0] == nil && range.contains(UInt32(bitPattern: $0))
+            }
         for fd in fds(in: range) { close(fd: fd, stamp: stamp) }
         for fd in waiting { _ = settleGhost(fd, stamp: stamp) }
     }
@@ -156,7 +167,7 @@ struct DescriptorTable {
         copy.serial = serial
         copy.stamp = stamp
         copy.epoch = epoch
-        _ = open(fd: target, copy)
+        open(fd: target, copy)
     }
 
     /// execve: descriptors with FD_CLOEXEC are gone.

@@ -22,7 +22,8 @@ public struct ProcessScan: Equatable, Sendable {
     public var usesRing: Bool
 
     public init(
-        presence: Presence, startTicks: UInt64 = 0, start: Int64 = 0, comm: NameID = .none, threaded: Bool = false,
+        presence: Presence, startTicks: UInt64 = 0, start: Int64 = 0, comm: NameID = .none,
+        threaded: Bool = false,
         usesRing: Bool = false
     ) {
         self.presence = presence
@@ -123,6 +124,7 @@ extension SocketLedger {
         case nil: after = before
         default: return
         }
+        if settings.light { dropDuplicates(account, before, after, at: now) }
         for (fd, descriptor) in account.descriptors.live where descriptor.epoch < epoch {
             if before[fd] == nil && after[fd] == nil {
                 account.descriptors.vanish(fd: fd, at: now)
@@ -136,6 +138,18 @@ extension SocketLedger {
             // The same socket under another number too: a dup, which is no socket() of its own.
             if before.contains(where: { $0.key != fd && $0.value == inode }) { continue }
             if account.descriptors.resurrect(fd: fd, inode: inode) { result.resurrected += 1 }
+        }
+    }
+
+    /// Light mode hears of no dup: of several numbers with one inode the first opened is the one
+    /// that socket() gave, and the others are copies that landed on numbers it had given before.
+    private func dropDuplicates(
+        _ account: ProcessAccount, _ before: [Int32: UInt64], _ after: [Int32: UInt64], at now: Int64
+    ) {
+        var seen: Set<UInt64> = []
+        for (fd, _) in account.descriptors.live.sorted(by: { $0.value.serial < $1.value.serial }) {
+            guard let inode = before[fd], inode == after[fd] else { continue }
+            if !seen.insert(inode).inserted { account.descriptors.vanish(fd: fd, at: now) }
         }
     }
 }

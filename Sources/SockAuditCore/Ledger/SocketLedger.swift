@@ -125,7 +125,7 @@ public final class SocketLedger {
         // The number is in use: either the close is on its way, or this is another process that
         // got the pid of one killed by a signal, which leaves no record.
         if account.descriptors.live[fd] != nil, let fresh = successor(of: account, event) { owner = fresh }
-        _ = owner.descriptors.open(fd: fd, descriptor)
+        owner.descriptors.open(fd: fd, descriptor)
         // A thread's record that was written after exit_group's.
         if let ended = owner.ended { owner.descriptors.end(stamp: ended) }
         note(owner)
@@ -176,7 +176,7 @@ public final class SocketLedger {
             inherited.serial = event.serial
             inherited.stamp = event.stamp
             inherited.epoch = epoch
-            _ = account.descriptors.open(fd: fd, inherited)
+            account.descriptors.open(fd: fd, inherited)
         }
     }
 

@@ -14,7 +14,9 @@ public enum Escaping {
                 if scalar == "\\" {
                     out += "\\\\"
                 } else if isHidden(scalar) {
-                    out += scalar.value < 0x100 ? "\\x" + hex(scalar.value, 2) : "\\u{" + hex(scalar.value, 4) + "}"
+                    out +=
+                        scalar.value < 0x100
+                        ? "\\x" + hex(scalar.value, 2) : "\\u{" + hex(scalar.value, 4) + "}"
                 } else {
                     out.unicodeScalars.append(scalar)
                 }
@@ -70,7 +72,8 @@ public enum Escaping {
             }
             let length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2
             let end = min(index + length, bytes.count)
-            if let text = String(validating: bytes[index..<end], as: UTF8.self), text.unicodeScalars.count == 1,
+            if let text = String(validating: bytes[index..<end], as: UTF8.self),
+                text.unicodeScalars.count == 1,
                 let scalar = text.unicodeScalars.first, end - index == length
             {
                 body(.scalar(scalar))
@@ -85,7 +88,8 @@ public enum Escaping {
     /// Everything that does not show as itself in one place.
     static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+            true
         case .spaceSeparator: scalar != " "
         // Combining marks would sit on the character before, or on the table's own.
         case .nonspacingMark, .enclosingMark, .spacingMark: true

@@ -13,7 +13,8 @@ public enum JSONLines {
         line += ",\"source\":\(Escaping.json(head.source)),\"mode\":\(Escaping.json(head.mode))"
         line += ",\"verdict\":\"\(snapshot.verdict.rawValue)\""
         line += ",\"reasons\":[\(head.reasons.map(reason).joined(separator: ","))]"
-        line += ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
+        line +=
+            ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
         line += ",\"totals\":{\(figures(snapshot.totals))}"
         line += ",\"rows\":[\(snapshot.rows.map(row).joined(separator: ","))]"
         line += ",\"hidden_rows\":\(snapshot.hidden)}\n"
@@ -31,14 +32,17 @@ public enum JSONLines {
         if !Escaping.isText(row.name) { text += ",\"name_hex\":\"\(Escaping.hex(row.name))\"" }
         text += ",\"exe\":\(Escaping.json(row.exe))"
         if !Escaping.isText(row.exe) { text += ",\"exe_hex\":\"\(Escaping.hex(row.exe))\"" }
-        text += ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
-        text += ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
+        text +=
+            ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
+        text +=
+            ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
         if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
         return text + ",\(figures(row.figures))}"
     }
 
     private static func figures(_ figures: Figures) -> String {
-        var text = "\"socket_tot\":\(counts(figures.socketTotal)),\"socket_last\":\(counts(figures.socketLast))"
+        var text =
+            "\"socket_tot\":\(counts(figures.socketTotal)),\"socket_last\":\(counts(figures.socketLast))"
         text += ",\"close_tot\":\(counts(figures.closeTotal)),\"close_last\":\(counts(figures.closeLast))"
         text += ",\"released\":\(counts(figures.released)),\"still_open\":\(counts(figures.stillOpen))"
         let others = Origin.allCases.filter { $0 != .socket }.map { origin in

@@ -32,11 +32,13 @@ public enum TextTable {
 
     private static func heading(_ snapshot: Snapshot, _ style: Style) -> String {
         let head = snapshot.head
-        var scope = head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
+        var scope =
+            head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
         if !head.scopeNote.isEmpty { scope += " (\(clean(head.scopeNote)))" }
         var title = ["SockClosePercPar", clean(head.host), scope]
         title.append(
-            "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s")
+            "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s"
+        )
         title.append(
             head.fromInput
                 ? "until " + TimeText.dateAndTime(head.time, offset: style.utcOffset)
@@ -90,13 +92,15 @@ public enum TextTable {
         }
         let labels = lines.map { line in
             line.family.map { "[\($0.name.uppercased())]" }
-                ?? line.row.map { $0.state == .running || $0.state == .unknown ? "" : $0.state.rawValue } ?? ""
+                ?? line.row.map { $0.state == .running || $0.state == .unknown ? "" : $0.state.rawValue }
+                ?? ""
         }
         columns.append(Column(title: "", right: true, cells: labels))
         return columns
     }
 
-    private static func figureColumns(_ snapshot: Snapshot, _ style: Style, _ showsReleased: Bool) -> [Column] {
+    private static func figureColumns(_ snapshot: Snapshot, _ style: Style, _ showsReleased: Bool) -> [Column]
+    {
         let lines = lines(snapshot, style)
         func column(_ title: String, _ pick: (Figures) -> FamilyCounts) -> Column {
             let cells = lines.map { line in

@@ -4,7 +4,8 @@ public enum RowShaping {
 
     /// - Parameter families: sockets of other families are left out, and rows without any.
     public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
-        let kept = families.count == SocketFamily.allCases.count ? rows : rows.compactMap { restrict($0, families) }
+        let kept =
+            families.count == SocketFamily.allCases.count ? rows : rows.compactMap { restrict($0, families) }
         return grouping == .process ? kept : group(kept, grouping)
     }
 

@@ -96,13 +96,15 @@ struct Glob: Equatable, Sendable {
     /// Whether the bracket at `p` holds the byte, and where it ends; nil when it is never closed.
     private func bracket(_ p: Int, _ byte: UInt8) -> (Bool, Int)? {
         var i = p + 1
-        let negated = i < pattern.count && (pattern[i] == UInt8(ascii: "!") || pattern[i] == UInt8(ascii: "^"))
+        let negated =
+            i < pattern.count && (pattern[i] == UInt8(ascii: "!") || pattern[i] == UInt8(ascii: "^"))
         if negated { i += 1 }
         var found = false
         var first = true
         while i < pattern.count, first || pattern[i] != UInt8(ascii: "]") {
             first = false
-            if i + 2 < pattern.count, pattern[i + 1] == UInt8(ascii: "-"), pattern[i + 2] != UInt8(ascii: "]") {
+            if i + 2 < pattern.count, pattern[i + 1] == UInt8(ascii: "-"), pattern[i + 2] != UInt8(ascii: "]")
+            {
                 if pattern[i] <= byte && byte <= pattern[i + 2] { found = true }
                 i += 3
             } else {

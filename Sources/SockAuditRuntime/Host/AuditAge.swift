@@ -44,7 +44,9 @@ public enum AuditAge {
     private static func stamp(_ text: Substring) -> Int64? {
         guard let open = text.range(of: "audit(") else { return nil }
         let digits = text[open.upperBound...].prefix { $0 != ":" }.split(separator: ".")
-        guard digits.count == 2, let seconds = Int64(digits[0]), let millis = Int64(digits[1]) else { return nil }
+        guard digits.count == 2, let seconds = Int64(digits[0]), let millis = Int64(digits[1]) else {
+            return nil
+        }
         return seconds * 1_000 + millis
     }
 }

@@ -21,7 +21,8 @@ public enum ExecutableFinder {
         for name in scope.patterns {
             let own = Scope(patterns: [name])
             var found: [[UInt8]] = []
-            for process in running where own.contains(comm: process.comm, exe: process.exe, script: process.script) {
+            for process in running
+            where own.contains(comm: process.comm, exe: process.exe, script: process.script) {
                 guard Scope.fileName(process.exe).elementsEqual(name.utf8) else {
                     return .all(because: "\(name) runs as \(text(Scope.fileName(process.exe)))")
                 }

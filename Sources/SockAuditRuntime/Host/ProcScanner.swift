@@ -37,11 +37,15 @@ public struct ProcScanner {
             isKernelThread = flags & 0x0020_0000 != 0
         }
 
-        private static func text(_ field: ArraySlice<UInt8>) -> String { String(decoding: field, as: UTF8.self) }
+        private static func text(_ field: ArraySlice<UInt8>) -> String {
+            String(decoding: field, as: UTF8.self)
+        }
         var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
     }
 
-    static func stat(_ pid: Int32) -> Stat? { SmallFile.read("/proc/\(pid)/stat", limit: 4_096).flatMap(Stat.init) }
+    static func stat(_ pid: Int32) -> Stat? {
+        SmallFile.read("/proc/\(pid)/stat", limit: 4_096).flatMap(Stat.init)
+    }
 
     /// Who owns the pid now; nil when nobody does.
     public func probe(_ pid: Int32) -> ProcessProbe? {
@@ -134,7 +138,9 @@ public struct ProcScanner {
         var found: [Int32] = []
         while let entry = readdir(directory) {
             withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { if let n = number($0) { found.append(n) } }
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    if let n = number($0) { found.append(n) }
+                }
             }
         }
         return found
@@ -156,7 +162,8 @@ public struct ProcScanner {
             guard let stat = Self.stat(pid), !stat.isKernelThread, !stat.isDead else { return nil }
             return Running(
                 pid: pid, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
-                comm: Array(stat.comm), exe: SmallFile.link("/proc/\(pid)/exe") ?? [], script: Self.script(pid))
+                comm: Array(stat.comm), exe: SmallFile.link("/proc/\(pid)/exe") ?? [],
+                script: Self.script(pid))
         }
     }
 

@@ -86,7 +86,8 @@ public struct OutputSink: ~Copyable {
             default:
                 throw AuditError(
                     .outputFailed, errno: errno,
-                    "The table could not be written\(path.map { " to \($0)" } ?? ""); free space or name another file.")
+                    "The table could not be written\(path.map { " to \($0)" } ?? ""); free space or name another file."
+                )
             }
         }
         return .written

@@ -17,7 +17,8 @@ struct HostFindings {
         self.report = report
         switch answer {
         case .all(let because): scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
-        case .files(let files): scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
+        case .files(let files):
+            scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
         }
         guard let auditedSince, settings.mode != .proc else {
             older = []
@@ -31,11 +32,14 @@ struct HostFindings {
 
     /// The line that says that calls made from now on are counted.
     func watching(_ settings: WatchSettings, buffer: Int) -> String {
-        var text = "watching " + (settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " "))
+        var text =
+            "watching "
+            + (settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " "))
         if !scopeNote.isEmpty { text += " (\(scopeNote))" }
         text += ", \(settings.mode.rawValue) mode, \(report.added) rules"
         if report.shared > 0 { text += " and \(report.shared) that were there already" }
-        text += ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"
+        text +=
+            ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"
         if report.switchedOn { text += "; auditing was off and is on until we end" }
         return text
     }
@@ -58,14 +62,20 @@ struct HostFindings {
         hidden += report.findings.filter { $0.hides }.map { String($0.text.dropLast()) }
         for text in hidden { reasons.append(Reason(.shadowedRule, count: 1, text)) }
         for name in report.refusedArchitectures {
-            reasons.append(Reason(.archUnseen, count: 1, "the kernel refused the \(name) rules, so such programs are not seen"))
+            reasons.append(
+                Reason(
+                    .archUnseen, count: 1,
+                    "the kernel refused the \(name) rules, so such programs are not seen"))
         }
         if missingRules > 0 {
             reasons.append(
-                Reason(.rulesChanged, count: missingRules, "someone removed \(missingRules) of our rules while we ran"))
+                Reason(
+                    .rulesChanged, count: missingRules,
+                    "someone removed \(missingRules) of our rules while we ran"))
         }
         if switchedOff {
-            reasons.append(Reason(.rulesChanged, count: 1, "someone switched auditing off while we ran (auditctl -e 0)"))
+            reasons.append(
+                Reason(.rulesChanged, count: 1, "someone switched auditing off while we ran (auditctl -e 0)"))
         }
         return reasons
     }
@@ -76,7 +86,9 @@ struct HostFindings {
             let name = Escaping.visible(process.comm)
             if !names.contains(name) { names.append(name) }
         }
-        let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more names" : "")
+        let shown =
+            names.prefix(8).joined(separator: ", ")
+            + (names.count > 8 ? " and \(names.count - 8) more names" : "")
         return Reason(
             .olderThanAudit, count: processes.count,
             "\(processes.count) processes began before auditing did and are never seen (boot with audit=1, or restart them): \(shown)"

@@ -90,20 +90,39 @@ extension Monitor {
         var reasons = losses.reasons { TimeText.timeOfDay($0, offset: offset) }
         let malformed = pipeline.counters.malformed
         if malformed > 0 {
-            reasons.append(Reason(.malformed, count: malformed, "\(malformed) records could not be understood"))
+            reasons.append(
+                Reason(.malformed, count: malformed, "\(malformed) records could not be understood"))
+        }
+        switch settings.mode {
+        case .light:
+            reasons.append(
+                Reason(
+                    .lightMode, count: 1,
+                    "light mode audits no closes: Released is all that is gone, closed or not"))
+        case .proc:
+            reasons.append(
+                Reason(.procMode, count: 1, "proc mode has no rules in: only what /proc shows is counted"))
+        case .standard, .full: break
         }
         reasons += host.reasons(scanner: scanner, ledger: ledger)
         if behind {
-            reasons.append(Reason(.behind, count: 1, "records come faster than they can be read; what was queued first is in"))
+            reasons.append(
+                Reason(
+                    .behind, count: 1,
+                    "records come faster than they can be read; what was queued first is in"))
         }
         if rings > 0 {
             reasons.append(
-                Reason(.ioUring, count: rings, "\(rings) processes use io_uring, whose sockets leave no audit record"))
+                Reason(
+                    .ioUring, count: rings,
+                    "\(rings) processes use io_uring, whose sockets leave no audit record"))
         }
         if settlement.unreadable > 0 {
             let count = settlement.unreadable
             reasons.append(
-                Reason(.unreadable, count: count, "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
+                Reason(
+                    .unreadable, count: count,
+                    "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
         }
         return reasons
     }

@@ -80,7 +80,9 @@ public struct Monitor: ~Copyable {
 
     private func announce(_ report: RuleInstaller.Report) {
         for finding in report.findings { messages.error(finding.text) }
-        if report.swept > 0 { messages.note("removed \(report.swept) rules that a killed sockaudit had left.") }
+        if report.swept > 0 {
+            messages.note("removed \(report.swept) rules that a killed sockaudit had left.")
+        }
         messages.note(host.watching(settings, buffer: source.bufferBytes))
         ServiceManager.notifyReady()
     }

@@ -46,13 +46,15 @@ public enum Replay {
     private static func checkReadable(_ files: [String]) throws(AuditError) {
         for path in files where path != "-" && access(path, R_OK) != 0 {
             throw AuditError(
-                .inputFailed, errno: errno, "The input \(path) cannot be read; check the path and its permissions.")
+                .inputFailed, errno: errno,
+                "The input \(path) cannot be read; check the path and its permissions.")
         }
     }
 
     /// - Returns: true when a signal asked us to stop.
     private static func read(
-        _ path: String, into pipeline: EventPipeline, _ splitter: inout LineSplitter, _ signals: borrowing Signals
+        _ path: String, into pipeline: EventPipeline, _ splitter: inout LineSplitter,
+        _ signals: borrowing Signals
     ) throws(AuditError) -> Bool {
         var file = try InputFile(path: path)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
@@ -99,13 +101,17 @@ public enum Replay {
         }
         if lines.foreign > 0 {
             head.reasons.append(
-                Reason(.skippedLines, count: lines.foreign, "\(lines.foreign) lines are no audit records and were left out"))
+                Reason(
+                    .skippedLines, count: lines.foreign,
+                    "\(lines.foreign) lines are no audit records and were left out"))
         }
         for failure in failures { head.reasons.append(Reason(.unreadable, count: 1, failure.description)) }
         if pipeline.counters.foreign > 0 {
             let count = pipeline.counters.foreign
             head.reasons.append(
-                Reason(.archUnseen, count: count, "\(count) events are of an architecture that this libaudit does not know"))
+                Reason(
+                    .archUnseen, count: count,
+                    "\(count) events are of an architecture that this libaudit does not know"))
         }
         return head
     }
@@ -113,7 +119,9 @@ public enum Replay {
     private static func report(
         _ lines: LineSplitter.Counters, _ events: EventDecoder.Counters, _ messages: Messages
     ) {
-        if lines.foreign > 0 { messages.note("\(lines.foreign) lines are no audit records and were left out.") }
+        if lines.foreign > 0 {
+            messages.note("\(lines.foreign) lines are no audit records and were left out.")
+        }
         let damaged = lines.damaged + events.malformed
         if damaged > 0 { messages.note("\(damaged) records are cut or damaged and were left out.") }
     }

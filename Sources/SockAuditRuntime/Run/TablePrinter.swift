@@ -28,7 +28,8 @@ public struct TablePrinter: ~Copyable {
     public func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
         var head = head
         head.sequence = sequence + 1
-        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(by: settings.order)
+        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
+            by: settings.order)
         return Snapshot(head: head, rows: shown, top: settings.top)
     }
 
@@ -41,7 +42,9 @@ public struct TablePrinter: ~Copyable {
         }
     }
 
-    public mutating func print(_ snapshot: Snapshot, stopDescriptor: Int32) throws(AuditError) -> OutputSink.Outcome {
+    public mutating func print(
+        _ snapshot: Snapshot, stopDescriptor: Int32
+    ) throws(AuditError) -> OutputSink.Outcome {
         sequence += 1
         if snapshot.verdict == .lossy || snapshot.verdict == .partial { sawDoubt = true }
         if !snapshot.rows.isEmpty || snapshot.hidden > 0 { sawRows = true }
