@@ -49,6 +49,14 @@ static inline int sockaudit_receive(int fd, struct sockaudit_message *messages, 
     return (int)syscall(SYS_recvmmsg, fd, messages, count, MSG_DONTWAIT, (void *)0);
 }
 
+/* Rows and columns of a terminal; 0 when it does not say. ioctl(2) is variadic. */
+static inline int sockaudit_terminal(int fd, int *columns) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return 0;
+    *columns = size.ws_col;
+    return size.ws_row;
+}
+
 /* auparse stops with an error when errno is stale (before audit 4.1.5). */
 static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t length) {
     errno = 0;

@@ -47,6 +47,12 @@ final class ProcessAccount {
     var ended: Int64?
     var inScope = true
     var descriptors = DescriptorTable()
+    /// An event of it has come, so the kernel does audit it.
+    var sawEvents = false
+    /// /proc has been read for it: what it held before we came is on the books.
+    var looked = false
+    /// Its start was seen (or is later than ours): it held nothing before we came but what it inherited.
+    var startedHere = false
     /// It has, or had, more than one thread.
     var threaded = false
     /// How far /proc has put StillOPEN right against the records.

@@ -33,7 +33,7 @@ extension SocketLedger {
 
     /// Whether any event of this process has come: then it is audited.
     public func hasSeen(pid: Int32, startTicks: UInt64) -> Bool {
-        current[Slot(node: .none, pid: pid)].map { $0.startTicks == startTicks } ?? false
+        current[Slot(node: .none, pid: pid)].map { $0.sawEvents && $0.startTicks == startTicks } ?? false
     }
 
     private func collect(_ account: ProcessAccount, _ now: Int64?, _ rows: inout [Row]) {

@@ -41,6 +41,8 @@ public struct Settlement: Equatable, Sendable {
     public var endedUnseen = 0
     /// Descriptors of live processes that were gone with no record.
     public var vanished = 0
+    /// Sockets from socket() that /proc put right without a reason that we know.
+    public var drift = 0
     /// Descriptors put back because the close we saw was another file's.
     public var resurrected = 0
     /// Processes whose descriptors could not be read.
@@ -68,7 +70,9 @@ extension SocketLedger {
             case .unreadable: return nil
             case .alive(let sockets):
                 if isGone(account, scan) { return account.pid }
-                let agrees = account.descriptors.live.keys.allSatisfy { sockets[$0] != nil }
+                let agrees = account.descriptors.live.allSatisfy { fd, descriptor in
+                    sockets[fd].map { descriptor.inode == 0 || descriptor.inode == $0 } ?? false
+                }
                 return agrees && sockets.count == account.descriptors.live.count ? nil : account.pid
             }
         }
@@ -82,9 +86,11 @@ extension SocketLedger {
     ///   - at: when /proc was read, in milliseconds since the epoch.
     @discardableResult
     public func settle(
-        first: [Int32: ProcessScan], second: [Int32: ProcessScan], at now: Int64
+        first: [Int32: ProcessScan], second: [Int32: ProcessScan], at now: Int64,
+        look: LookSettings = LookSettings()
     ) -> Settlement {
         var result = Settlement()
+        knownInodes = nil
         for account in Array(current.values) where !account.hasEnded {
             guard let one = first[account.pid] else { continue }
             let two = second[account.pid]
@@ -100,7 +106,7 @@ extension SocketLedger {
                 judgeScope(account)
             }
             if case .unreadable = one.presence { result.unreadable += 1 }
-            compare(account, one, two, at: now, &result)
+            compare(account, one, two, at: now, look, &result)
             account.descriptors.settled(before: now)
         }
         return result
@@ -110,46 +116,5 @@ extension SocketLedger {
         if scan.presence == .gone { return true }
         if account.startTicks != 0 { return scan.startTicks != account.startTicks }
         return scan.start > account.firstStamp + Self.clockSlack
-    }
-
-    private func compare(
-        _ account: ProcessAccount, _ one: ProcessScan, _ two: ProcessScan?, at now: Int64,
-        _ result: inout Settlement
-    ) {
-        guard case .alive(let before) = one.presence else { return }
-        if account.startTicks == 0 { account.startTicks = one.startTicks }
-        let after: [Int32: UInt64]
-        switch two?.presence {
-        case .alive(let sockets): after = sockets
-        case nil: after = before
-        default: return
-        }
-        if settings.light { dropDuplicates(account, before, after, at: now) }
-        for (fd, descriptor) in account.descriptors.live where descriptor.epoch < epoch {
-            if before[fd] == nil && after[fd] == nil {
-                account.descriptors.vanish(fd: fd, at: now)
-                result.vanished += 1
-            } else if let inode = before[fd], inode == after[fd] {
-                account.descriptors.setInode(inode, fd: fd)
-            }
-        }
-        guard one.threaded || account.threaded else { return }
-        for (fd, inode) in before where after[fd] == inode && account.descriptors.live[fd] == nil {
-            // The same socket under another number too: a dup, which is no socket() of its own.
-            if before.contains(where: { $0.key != fd && $0.value == inode }) { continue }
-            if account.descriptors.resurrect(fd: fd, inode: inode) { result.resurrected += 1 }
-        }
-    }
-
-    /// Light mode hears of no dup: of several numbers with one inode the first opened is the one
-    /// that socket() gave, and the others are copies that landed on numbers it had given before.
-    private func dropDuplicates(
-        _ account: ProcessAccount, _ before: [Int32: UInt64], _ after: [Int32: UInt64], at now: Int64
-    ) {
-        var seen: Set<UInt64> = []
-        for (fd, _) in account.descriptors.live.sorted(by: { $0.value.serial < $1.value.serial }) {
-            guard let inode = before[fd], inode == after[fd] else { continue }
-            if !seen.insert(inode).inserted { account.descriptors.vanish(fd: fd, at: now) }
-        }
     }
 }

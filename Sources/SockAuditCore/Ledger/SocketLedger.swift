@@ -40,6 +40,10 @@ public final class SocketLedger {
     var endedHead = 0
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
+    /// Inodes of all live descriptors, made when a look into /proc first asks.
+    var knownInodes: Set<UInt64>?
+    /// Milliseconds since the epoch: processes that start later held nothing before we came.
+    public var watchingSince: Int64 = .max
     /// Counts looks into /proc: descriptors carry the epoch in which they were opened.
     var epoch: UInt32 = 0
     /// Events that opened, closed or changed a socket of a process in scope.
@@ -205,6 +209,7 @@ public final class SocketLedger {
             if event.ppid != 0, let fresh = successor(of: account, event) { account = fresh }
             account.ppid = event.ppid
         }
+        account.sawEvents = true
         // One thread's calls follow each other: an entry before the last one is another thread's.
         if event.stamp < account.lastStamp { account.threaded = true }
         account.lastStamp = max(account.lastStamp, event.stamp)
@@ -219,6 +224,8 @@ public final class SocketLedger {
         if let probed = probe?(event.pid), probed.start <= event.stamp + Self.clockSlack {
             adopt(account, probed)
         }
+        account.sawEvents = true
+        account.startedHere = account.start > watchingSince
         current[slot] = account
         judgeScope(account)
         return account

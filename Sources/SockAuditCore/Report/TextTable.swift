@@ -16,7 +16,9 @@ public enum TextTable {
 
     private static let gap = "  "
 
-    public static func render(_ snapshot: Snapshot, style: Style) -> String {
+    public static func render(_ whole: Snapshot, style: Style) -> String {
+        // Rows without a socket() of their own have only zeros in the plain table's columns.
+        let snapshot = style.wide ? whole : whole.keeping { !$0.figures.socketTotal.isZero }
         let showsReleased = style.wide || !snapshot.totals.released.isZero
         let showsNode = snapshot.rows.contains { !$0.node.isEmpty }
         var columns = identityColumns(snapshot, style, showsNode)
@@ -115,8 +117,8 @@ public enum TextTable {
         ]
         if showsReleased { columns.append(column("Released") { $0.released }) }
         columns.append(column("StillOPEN") { $0.stillOpen })
-        guard style.wide else { return columns }
-        columns.append(column("OthersOPEN") { $0.others.open })
+        if style.wide { columns.append(column("OthersOPEN") { $0.others.open }) }
+        guard style.wide || snapshot.rows.contains(where: { $0.drift != 0 }) else { return columns }
         let drift = lines.map { $0.family == nil ? $0.row.map { "\($0.drift)" } ?? "" : "" }
         columns.append(Column(title: "Drift", right: true, cells: drift))
         return columns

@@ -68,6 +68,19 @@ public struct Snapshot: Equatable, Sendable {
         verdict = Verdict(reasons: head.reasons, fromInput: head.fromInput)
         totals = rows.reduce(into: Figures()) { $0 += $1.figures }
     }
+
+    private init(head: SnapshotHead, verdict: Verdict, totals: Figures, rows: [Row], hidden: Int) {
+        self.head = head
+        self.verdict = verdict
+        self.totals = totals
+        self.rows = rows
+        self.hidden = hidden
+    }
+
+    /// The same table with fewer rows; all else, the totals too, stays.
+    func keeping(_ isShown: (Row) -> Bool) -> Snapshot {
+        Snapshot(head: head, verdict: verdict, totals: totals, rows: rows.filter(isShown), hidden: hidden)
+    }
 }
 
 /// The order of the rows.

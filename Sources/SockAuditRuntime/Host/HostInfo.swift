@@ -5,6 +5,12 @@ public enum HostInfo {
     public static func name() -> String { uts { $0.nodename } }
     public static func kernel() -> String { uts { $0.release } }
 
+    /// Whose file this is; nil when it is not there.
+    static func owner(_ path: String) -> UInt32? {
+        var info = stat()
+        return stat(path, &info) == 0 ? info.st_uid : nil
+    }
+
     private static func uts<T>(_ pick: (utsname) -> T) -> String {
         var info = utsname()
         uname(&info)

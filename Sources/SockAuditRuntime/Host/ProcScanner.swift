@@ -167,6 +167,15 @@ public struct ProcScanner {
         }
     }
 
+    /// Who a process runs as: owner, login and session (4294967295 when not set).
+    static func identity(_ pid: Int32) -> (uid: UInt32, auid: UInt32, session: UInt32) {
+        let owner = HostInfo.owner("/proc/\(pid)")
+        func number(_ file: String) -> UInt32 {
+            UInt32(SmallFile.line("/proc/\(pid)/\(file)")) ?? AuditEvent.unset
+        }
+        return (owner ?? AuditEvent.unset, number("loginuid"), number("sessionid"))
+    }
+
     /// Whether this pid is a running sockaudit.
     public static func isSockaudit(_ pid: Int32) -> Bool {
         if pid == getpid() { return true }

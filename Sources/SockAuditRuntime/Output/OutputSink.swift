@@ -60,10 +60,15 @@ public struct OutputSink: ~Copyable {
         descriptor = fresh
     }
 
-    /// - Parameter stopDescriptor: readable when a signal waits; the waiting ends then.
-    public mutating func write(_ text: String, stopDescriptor: Int32) throws(AuditError) -> Outcome {
+    /// - Parameters:
+    ///   - whole: the last table stays on the screen, so all of it is written.
+    ///   - stopDescriptor: readable when a signal waits; the waiting ends then.
+    public mutating func write(
+        _ text: String, whole: Bool, stopDescriptor: Int32
+    ) throws(AuditError) -> Outcome {
         // Home, then the table, then clear what is left below: no flicker.
-        let shown = redraws ? "\u{1B}[H" + text.replacingNewlines() + "\u{1B}[J" : text
+        let fitting = redraws && !whole ? text.fitting(Terminal.size(descriptor)) : text
+        let shown = redraws ? "\u{1B}[H" + fitting.replacingNewlines() + "\u{1B}[J" : text
         let bytes = Array(shown.utf8)
         var sent = 0
         while sent < bytes.count {
@@ -112,6 +117,20 @@ public struct OutputSink: ~Copyable {
 }
 
 extension String {
+    /// What a screen holds of a table: a line that wraps or scrolls would break the redraw.
+    fileprivate func fitting(_ size: (rows: Int, columns: Int)?) -> String {
+        guard let size else { return self }
+        var lines = split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+            String($0.prefix(size.columns))
+        }
+        if lines.count >= size.rows {
+            let left = lines.count - (size.rows - 2)
+            lines = Array(lines.prefix(max(1, size.rows - 2)))
+            lines.append(String("\(left) more lines: --top, or a taller terminal".prefix(size.columns)))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
     /// Each line cleared to its end, for a redraw over a longer one.
     fileprivate func replacingNewlines() -> String {
         split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\u{1B}[K\n")

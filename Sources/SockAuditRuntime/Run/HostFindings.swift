@@ -5,6 +5,8 @@ import SockAuditCore
 struct HostFindings {
     private let report: RuleInstaller.Report
     let scopeNote: String
+    /// The rules see one executable only: what a process does under another is not in the stream.
+    let isNarrowed: Bool
     /// Processes in scope that began before auditing did, and of which nothing was seen since.
     private var older: [ProcScanner.Running]
     private var missingRules = 0
@@ -15,6 +17,7 @@ struct HostFindings {
         running: [ProcScanner.Running], auditedSince: Int64?
     ) {
         self.report = report
+        if case .files = answer { isNarrowed = true } else { isNarrowed = false }
         switch answer {
         case .all(let because): scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
         case .files(let files):

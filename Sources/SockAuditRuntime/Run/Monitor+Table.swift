@@ -28,8 +28,16 @@ extension Monitor {
             behind = try !catchUp() || behind
             pipeline.settleOrder()
         }
-        let settlement = ledger.settle(first: first, second: second, at: looked)
         var head = try head(at: moment, final: final)
+        let tables = SocketTables()
+        let look = LookSettings(
+            lossy: losses.total > 0, closesUnseen: host.isNarrowed, info: { tables.info(pid: $0, inode: $1) })
+        let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
+        if losses.total > adoptedAtLoss {
+            adoptedAtLoss = losses.total
+            adoptRunning(look)
+        }
+        drift += settlement.drift
         head.reasons += reasons(settlement, behind: behind, rings: rings)
         // A reader that hangs must not keep the rules in: they go before the last table does.
         if final { for failure in installer.remove() { messages.error(failure.description) } }
@@ -38,17 +46,34 @@ extension Monitor {
         return try printer.print(snapshot, stopDescriptor: final ? -1 : signals.descriptor)
     }
 
+    /// Books processes that hold sockets and of which no record has come: those of before our
+    /// start, and, after a loss, those whose every record is among the lost ones.
+    func adoptRunning(_ look: LookSettings) {
+        for process in scanner.running() where process.pid != getpid() {
+            guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
+                let probe = scanner.probe(process.pid)
+            else { continue }
+            let who = ProcScanner.identity(process.pid)
+            let event = AuditEvent(
+                serial: 0, stamp: Clock.wall(), pid: process.pid, uid: who.uid, auid: who.auid,
+                session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),
+                operation: .execute)
+            ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
+        }
+    }
+
     /// Reads until everything that happened before this call has been read.
     ///
     /// The kernel's queue being empty says so; under a flood it never is, and then an event that
-    /// was entered after the call began says it: serials are given when a call ends, so all that
-    /// ended before has a lower one.
+    /// was entered well after the call began says it: serials are given when a call ends, so what
+    /// ended before has a lower one, and a thread that lost the processor on the way to its record
+    /// has had it back since.
     /// - Returns: false when time ran out first.
     private mutating func catchUp() throws(AuditError) -> Bool {
         let asked = Clock.wall()
         let limit = Clock.steady() + Self.patience
         while true {
-            while try read() > 0 { if pipeline.newestStamp > asked { return true } }
+            while try read() > 0 { if pipeline.newestStamp > asked + Self.writingTime { return true } }
             if Clock.steady() > limit { return false }
             if try installer.status().backlog == 0 {
                 // One record may be between the queue and our socket.
@@ -59,6 +84,9 @@ extension Monitor {
             }
         }
     }
+
+    /// How long a call's record may be on its way when others overtake it, in milliseconds.
+    private static let writingTime: Int64 = 100
 
     private static func sleep(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 
@@ -105,6 +133,12 @@ extension Monitor {
         case .standard, .full: break
         }
         reasons += host.reasons(scanner: scanner, ledger: ledger)
+        if drift > 0 {
+            reasons.append(
+                Reason(
+                    .procDrift, count: drift,
+                    "/proc put \(drift) sockets right that no record explains; see Drift"))
+        }
         if behind {
             reasons.append(
                 Reason(

@@ -14,6 +14,10 @@ public struct Monitor: ~Copyable {
     var installer: RuleInstaller
     var printer: TablePrinter
     var losses = LossTracker()
+    /// How much was lost when processes were last looked for that nobody told of.
+    var adoptedAtLoss = 0
+    /// Sockets that /proc has put right without a reason.
+    var drift = 0
     var host: HostFindings
     /// Steady milliseconds: the first deadline counts from here.
     let started: Int64
@@ -53,6 +57,9 @@ public struct Monitor: ~Copyable {
             settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
             installer: installer, printer: printer, host: host)
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
+        ledger.watchingSince = monitor.startedWall
+        let tables = SocketTables()
+        monitor.adoptRunning(LookSettings(info: { tables.info(pid: $0, inode: $1) }))
         monitor.announce(report)
         return monitor.watch()
     }

@@ -59,6 +59,6 @@ public struct TablePrinter: ~Copyable {
             let table = TextTable.render(snapshot, style: style)
             text = sink.redraws || sequence == 1 ? table : "\n" + table
         }
-        return try sink.write(text, stopDescriptor: stopDescriptor)
+        return try sink.write(text, whole: snapshot.head.final, stopDescriptor: stopDescriptor)
     }
 }
