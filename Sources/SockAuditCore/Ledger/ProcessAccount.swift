@@ -47,6 +47,8 @@ final class ProcessAccount {
     var ended: Int64?
     var inScope = true
     var descriptors = DescriptorTable()
+    /// Made by its parent's record: its first stamp is the parent's, before it began.
+    var bornByFork = false
     /// An event of it has come, so the kernel does audit it.
     var sawEvents = false
     /// /proc has been read for it: what it held before we came is on the books.

@@ -1,4 +1,4 @@
-/// What the kernel's socket tables say about one socket (/proc/PID/net).
+/// What the kernel says about one socket that no record told of.
 public struct SocketInfo: Equatable, Sendable {
     public var family: SocketFamily
     /// A TCP connection whose local port is also listened on: it came by accept.
@@ -16,12 +16,12 @@ public struct LookSettings {
     public var lossy: Bool
     /// Closes are not all in the stream (light mode, rules narrowed to one program, exempted).
     public var closesUnseen: Bool
-    /// Asks the kernel's socket tables; nil where the socket is in none (unix, netlink ...).
-    public var info: (_ pid: Int32, _ inode: UInt64) -> SocketInfo?
+    /// Asks the kernel about a process's socket, by fd and inode; nil where it does not say.
+    public var info: (_ pid: Int32, _ fd: Int32, _ inode: UInt64) -> SocketInfo?
 
     public init(
         lossy: Bool = false, closesUnseen: Bool = false,
-        info: @escaping (Int32, UInt64) -> SocketInfo? = { _, _ in nil }
+        info: @escaping (Int32, Int32, UInt64) -> SocketInfo? = { _, _, _ in nil }
     ) {
         self.lossy = lossy
         self.closesUnseen = closesUnseen
@@ -76,7 +76,7 @@ extension SocketLedger {
                 result.resurrected += 1
                 continue
             }
-            let info = look.info(account.pid, inode)
+            let info = look.info(account.pid, fd, inode)
             var origin: Origin = account.looked || account.startedHere ? .unseen : .earlier
             if copy {
                 origin = .dup
@@ -117,12 +117,14 @@ extension SocketLedger {
     }
 
     /// Books a process that was there before we came, with the sockets it holds.
+    /// - Returns: how many of them were taken for ones whose record is lost.
+    @discardableResult
     public func adoptProcess(
         _ process: AuditEvent, probe: ProcessProbe, scan: ProcessScan, look: LookSettings
-    ) {
+    ) -> Int {
         guard case .alive(let sockets) = scan.presence, !sockets.isEmpty,
             current[Slot(node: .none, pid: process.pid)] == nil
-        else { return }
+        else { return 0 }
         let account = ProcessAccount(event: process, state: .running)
         account.startTicks = probe.startTicks
         account.start = probe.start
@@ -135,5 +137,6 @@ extension SocketLedger {
         account.startedHere = account.start > watchingSince
         adopt(account, sockets, sockets, threaded: false, look, &result)
         account.looked = true
+        return result.drift
     }
 }

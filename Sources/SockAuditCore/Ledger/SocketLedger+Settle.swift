@@ -115,6 +115,7 @@ extension SocketLedger {
     private func isGone(_ account: ProcessAccount, _ scan: ProcessScan) -> Bool {
         if scan.presence == .gone { return true }
         if account.startTicks != 0 { return scan.startTicks != account.startTicks }
+        if account.bornByFork { return false }
         return scan.start > account.firstStamp + Self.clockSlack
     }
 }

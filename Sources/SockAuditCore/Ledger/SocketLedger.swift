@@ -172,7 +172,7 @@ public final class SocketLedger {
                 var born = event
                 born.pid = child
                 born.ppid = event.pid
-                return create(born)
+                return create(born, byFork: true)
             }()
         for (fd, descriptor) in parent.descriptors.live where account.descriptors.live[fd] == nil {
             var inherited = descriptor
@@ -217,12 +217,16 @@ public final class SocketLedger {
         return account
     }
 
-    private func create(_ event: AuditEvent) -> ProcessAccount {
+    /// - Parameter byFork: the event is the parent's call, entered before the process began.
+    private func create(_ event: AuditEvent, byFork: Bool = false) -> ProcessAccount {
         let slot = Slot(node: event.node, pid: event.pid)
         if let old = current[slot] { end(old, stamp: old.lastStamp) }
         let account = ProcessAccount(event: event, state: settings.live ? .running : .unknown)
-        if let probed = probe?(event.pid), probed.start <= event.stamp + Self.clockSlack {
-            adopt(account, probed)
+        account.bornByFork = byFork
+        if let probed = probe?(event.pid) {
+            let before = probed.start <= event.stamp + Self.clockSlack
+            let after = probed.start + Self.clockSlack >= event.stamp
+            if byFork ? after : before { adopt(account, probed) }
         }
         account.sawEvents = true
         account.startedHere = account.start > watchingSince

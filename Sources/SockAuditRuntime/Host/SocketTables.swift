@@ -1,4 +1,4 @@
-import Glibc
+import AuditStream
 import SockAuditCore
 
 /// The kernel's tables of TCP and UDP sockets (/proc/PID/net, proc(5)), read once for each network
@@ -8,9 +8,26 @@ final class SocketTables {
     private static let listening = "0A"
 
     /// - Returns: nil for a socket that is neither TCP nor UDP, or whose process is gone.
-    func info(pid: Int32, inode: UInt64) -> SocketInfo? {
+    func info(pid: Int32, fd: Int32, inode: UInt64) -> SocketInfo? {
+        // Every socket knows its protocol's name (sockfs, net/socket.c); the tables hold only
+        // those that are bound or connected.
+        guard let family = Self.family(pid: pid, fd: fd) else { return nil }
+        let accepted = family == .tcp && table(pid)?[inode]?.looksAccepted == true
+        return SocketInfo(family: family, looksAccepted: accepted)
+    }
+
+    private static func family(pid: Int32, fd: Int32) -> SocketFamily? {
+        switch SocketName.of(pid: pid, fd: fd) {
+        case nil: return nil
+        case "TCP", "TCPv6": return .tcp
+        case "UDP", "UDPv6": return .udp
+        default: return .other
+        }
+    }
+
+    private func table(_ pid: Int32) -> [UInt64: SocketInfo]? {
         guard let namespace = SmallFile.link("/proc/\(pid)/ns/net") else { return nil }
-        if let known = tables[namespace] { return known[inode] }
+        if let known = tables[namespace] { return known }
         var table: [UInt64: SocketInfo] = [:]
         for (file, family) in [
             ("tcp", SocketFamily.tcp), ("tcp6", .tcp), ("udp", .udp), ("udp6", .udp),
@@ -18,7 +35,7 @@ final class SocketTables {
             Self.read("/proc/\(pid)/net/\(file)", family, into: &table)
         }
         tables[namespace] = table
-        return table[inode]
+        return table
     }
 
     private static func read(_ path: String, _ family: SocketFamily, into table: inout [UInt64: SocketInfo]) {

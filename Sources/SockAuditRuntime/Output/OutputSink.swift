@@ -3,19 +3,21 @@ import Glibc
 
 /// Where tables go: standard output or the report file.
 ///
-/// A reader that stopped reading must not keep us, with our rules in the kernel: every write waits
-/// until it can be done, and a signal to stop ends the waiting.
+/// A reader that stopped reading must not keep us from reading the stream, nor keep our rules in the
+/// kernel: what it does not take is kept, and sent on when it takes more.
 public struct OutputSink: ~Copyable {
     public enum Outcome: Equatable, Sendable {
         case written
         /// Nobody reads any more (EPIPE).
         case closed
-        /// A signal came while we waited for the reader.
-        case interrupted
+        /// The reader has not taken all of it yet.
+        case waiting
     }
 
     private var descriptor: Int32
     private let path: String?
+    /// What the reader has still to take.
+    private var pending: [UInt8] = []
     /// Redraw in place instead of appending.
     public let redraws: Bool
 
@@ -60,25 +62,31 @@ public struct OutputSink: ~Copyable {
         descriptor = fresh
     }
 
-    /// - Parameters:
-    ///   - whole: the last table stays on the screen, so all of it is written.
-    ///   - stopDescriptor: readable when a signal waits; the waiting ends then.
-    public mutating func write(
-        _ text: String, whole: Bool, stopDescriptor: Int32
-    ) throws(AuditError) -> Outcome {
+    /// Some of the last table is still to be taken.
+    public var isWaiting: Bool { !pending.isEmpty }
+    /// To poll for room while ``isWaiting``, and for errors always.
+    public var polled: Int32 { descriptor }
+
+    /// - Parameter whole: the last table stays on the screen, so all of it is written.
+    public mutating func write(_ text: String, whole: Bool) throws(AuditError) -> Outcome {
         // Home, then the table, then clear what is left below: no flicker.
         let fitting = redraws && !whole ? text.fitting(Terminal.size(descriptor)) : text
         let shown = redraws ? "\u{1B}[H" + fitting.replacingNewlines() + "\u{1B}[J" : text
-        let bytes = Array(shown.utf8)
+        pending += Array(shown.utf8)
+        return try send()
+    }
+
+    /// Sends what can be sent without waiting.
+    public mutating func send() throws(AuditError) -> Outcome {
         var sent = 0
-        while sent < bytes.count {
-            switch try wait(stopDescriptor) {
-            case .written: break
-            case let other: return other
-            }
-            let count = bytes.withUnsafeBytes { buffer in
+        defer { pending.removeFirst(sent) }
+        while sent < pending.count {
+            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            if SystemText.retrying({ poll(&room, 1, 0) }) <= 0 { return .waiting }
+            if room.revents & Int16(POLLERR) != 0 { return .closed }
+            let count = pending.withUnsafeBytes { buffer in
                 buffer.baseAddress.map {
-                    Glibc.write(descriptor, $0 + sent, min(bytes.count - sent, Self.chunk))
+                    Glibc.write(descriptor, $0 + sent, min(buffer.count - sent, Self.chunk))
                 } ?? 0
             }
             if count >= 0 {
@@ -86,11 +94,15 @@ public struct OutputSink: ~Copyable {
                 continue
             }
             switch errno {
-            case EINTR, EAGAIN: continue
+            case EINTR: continue
+            case EAGAIN: return .waiting
             case EPIPE: return .closed
             default:
+                let code = errno
+                // What was not written would follow a torn line; it is lost, and said to be.
+                sent = pending.count
                 throw AuditError(
-                    .outputFailed, errno: errno,
+                    .outputFailed, errno: code,
                     "The table could not be written\(path.map { " to \($0)" } ?? ""); free space or name another file."
                 )
             }
@@ -98,20 +110,14 @@ public struct OutputSink: ~Copyable {
         return .written
     }
 
-    private func wait(_ stopDescriptor: Int32) throws(AuditError) -> Outcome {
-        while true {
+    /// The end: waits until the reader has all, or `stop` becomes readable (a second signal).
+    public mutating func finish(stop: Int32) throws(AuditError) {
+        while try send() == .waiting {
             var waiting = [
                 pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
-                pollfd(fd: stopDescriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
             ]
-            // A writable descriptor goes first: a stop while the reader keeps up loses no table.
-            if SystemText.retrying({ poll(&waiting, 1, 0) }) > 0 {
-                return waiting[0].revents & Int16(POLLERR) != 0 ? .closed : .written
-            }
-            guard SystemText.retrying({ poll(&waiting, 2, -1) }) > 0 else { continue }
-            if waiting[0].revents & Int16(POLLERR) != 0 { return .closed }
-            if waiting[0].revents != 0 { return .written }
-            if waiting[1].revents != 0 { return .interrupted }
+            guard SystemText.retrying({ poll(&waiting, 2, -1) }) > 0, waiting[1].revents == 0 else { return }
         }
     }
 }

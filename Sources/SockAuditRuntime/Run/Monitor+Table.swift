@@ -31,11 +31,12 @@ extension Monitor {
         var head = try head(at: moment, final: final)
         let tables = SocketTables()
         let look = LookSettings(
-            lossy: losses.total > 0, closesUnseen: host.isNarrowed, info: { tables.info(pid: $0, inode: $1) })
+            lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed,
+            info: { tables.info(pid: $0, fd: $1, inode: $2) })
         let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = losses.total
-            adoptRunning(look)
+            drift += adoptRunning(look)
         }
         drift += settlement.drift
         head.reasons += reasons(settlement, behind: behind, rings: rings)
@@ -43,12 +44,17 @@ extension Monitor {
         if final { for failure in installer.remove() { messages.error(failure.description) } }
         lastTable = moment
         let snapshot = printer.snapshot(ledger.takeRows(now: Clock.wall()), head: head)
-        return try printer.print(snapshot, stopDescriptor: final ? -1 : signals.descriptor)
+        let outcome = try printer.print(snapshot)
+        if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
+        return outcome
     }
 
     /// Books processes that hold sockets and of which no record has come: those of before our
     /// start, and, after a loss, those whose every record is among the lost ones.
-    func adoptRunning(_ look: LookSettings) {
+    /// - Returns: how many sockets were taken for ones whose record is lost.
+    @discardableResult
+    func adoptRunning(_ look: LookSettings) -> Int {
+        var drift = 0
         for process in scanner.running() where process.pid != getpid() {
             guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
                 let probe = scanner.probe(process.pid)
@@ -58,8 +64,9 @@ extension Monitor {
                 serial: 0, stamp: Clock.wall(), pid: process.pid, uid: who.uid, auid: who.auid,
                 session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),
                 operation: .execute)
-            ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
+            drift += ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
         }
+        return drift
     }
 
     /// Reads until everything that happened before this call has been read.

@@ -16,6 +16,7 @@ public struct Monitor: ~Copyable {
     var losses = LossTracker()
     /// How much was lost when processes were last looked for that nobody told of.
     var adoptedAtLoss = 0
+    var saidWaiting = false
     /// Sockets that /proc has put right without a reason.
     var drift = 0
     var host: HostFindings
@@ -59,7 +60,7 @@ public struct Monitor: ~Copyable {
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
         ledger.watchingSince = monitor.startedWall
         let tables = SocketTables()
-        monitor.adoptRunning(LookSettings(info: { tables.info(pid: $0, inode: $1) }))
+        monitor.adoptRunning(LookSettings(info: { tables.info(pid: $0, fd: $1, inode: $2) }))
         monitor.announce(report)
         return monitor.watch()
     }
@@ -140,7 +141,14 @@ public struct Monitor: ~Copyable {
             }
             let ends = end.map { until >= $0 } ?? false
             if ends || printer.tables + 1 == settings.count { return try lastTable(at: until) }
-            if try table(final: false, at: until) != .written { return try lastTable(at: Clock.steady()) }
+            if printer.isWaiting {
+                if !saidWaiting {
+                    messages.note("nobody takes the tables; counting goes on, tables are left out.")
+                }
+                saidWaiting = true
+            } else if try table(final: false, at: until) == .closed {
+                return try lastTable(at: Clock.steady())
+            }
             // A late table does not push the next one; deadlines that passed meanwhile are skipped.
             let passed = Int64(Double(Clock.steady() - started) / (settings.interval * 1_000))
             number = max(number + 1, passed + 1)
@@ -162,8 +170,8 @@ public struct Monitor: ~Copyable {
             let limit = Int32(clamping: min(until - now, 1_000))
             var waiting = [
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
-                // Only its errors: a reader that has gone.
-                pollfd(fd: printer.watchedDescriptor, events: 0, revents: 0),
+                // Otherwise only its errors: a reader that has gone.
+                pollfd(fd: printer.polled, events: printer.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
                 pollfd(fd: readLately ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
@@ -171,6 +179,7 @@ public struct Monitor: ~Copyable {
             }
             if ready > 0 {
                 if waiting[1].revents & Int16(POLLERR) != 0 { return .readerGone }
+                if waiting[1].revents != 0, try printer.send() == .closed { return .readerGone }
                 if waiting[0].revents != 0 {
                     switch signals.next() {
                     case .stop: return .stopped

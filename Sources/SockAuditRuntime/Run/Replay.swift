@@ -36,7 +36,8 @@ public enum Replay {
             return failures.isEmpty ? ExitStatus.noMatches : ExitStatus.failed
         }
         let table = printer.snapshot(rows, head: head)
-        _ = try printer.print(table, stopDescriptor: signals.descriptor)
+        _ = try printer.print(table)
+        try printer.finish(stop: signals.descriptor)
         if !failures.isEmpty { return ExitStatus.failed }
         if printer.sawLimit { return ExitStatus.limitReached }
         return printer.sawDoubt ? ExitStatus.doubtful : ExitStatus.done

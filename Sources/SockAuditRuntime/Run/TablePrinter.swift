@@ -19,8 +19,13 @@ public struct TablePrinter: ~Copyable {
     }
 
     public var tables: Int { sequence }
-    /// For poll: a reader that went away shows as an error on it.
-    public var watchedDescriptor: Int32 { settings.report == nil ? 1 : -1 }
+    /// The reader has not taken the last table yet: the next one would only pile up.
+    public var isWaiting: Bool { sink.isWaiting }
+    /// For poll: room when ``isWaiting``; a reader that went away shows as an error.
+    public var polled: Int32 { sink.polled }
+    public mutating func send() throws(AuditError) -> OutputSink.Outcome { try sink.send() }
+    /// Waits for the reader to take all; a second signal on `stop` ends that.
+    public mutating func finish(stop: Int32) throws(AuditError) { try sink.finish(stop: stop) }
 
     public mutating func reopen() throws(AuditError) { try sink.reopen() }
 
@@ -42,9 +47,7 @@ public struct TablePrinter: ~Copyable {
         }
     }
 
-    public mutating func print(
-        _ snapshot: Snapshot, stopDescriptor: Int32
-    ) throws(AuditError) -> OutputSink.Outcome {
+    public mutating func print(_ snapshot: Snapshot) throws(AuditError) -> OutputSink.Outcome {
         sequence += 1
         if snapshot.verdict == .lossy || snapshot.verdict == .partial { sawDoubt = true }
         if !snapshot.rows.isEmpty || snapshot.hidden > 0 { sawRows = true }
@@ -59,6 +62,6 @@ public struct TablePrinter: ~Copyable {
             let table = TextTable.render(snapshot, style: style)
             text = sink.redraws || sequence == 1 ? table : "\n" + table
         }
-        return try sink.write(text, whole: snapshot.head.final, stopDescriptor: stopDescriptor)
+        return try sink.write(text, whole: snapshot.head.final)
     }
 }
