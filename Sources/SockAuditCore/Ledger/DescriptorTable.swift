@@ -30,10 +30,27 @@ public struct Descriptor: Equatable, Sendable {
     /// Serial and entry time (ms) of the call that opened it.
     public var serial: UInt64
     public var stamp: Int64
+    /// A close entered before this (ms) cannot be its own; its stamp, unless it stands in for one
+    /// that it replaced within a tick.
+    public var closableFrom: Int64
     /// The ledger's epoch when it was opened: a look into /proc judges only what is older.
     public var epoch: UInt32
     /// Socket inode, once a look into /proc has told it; 0 before.
     public var inode: UInt64 = 0
+    /// It was held for closed until /proc showed a socket under its number: see `resurrect`.
+    var resurrected = false
+
+    init(
+        family: SocketFamily, origin: Origin, closeOnExec: Bool, serial: UInt64, stamp: Int64, epoch: UInt32
+    ) {
+        self.family = family
+        self.origin = origin
+        self.closeOnExec = closeOnExec
+        self.serial = serial
+        self.stamp = stamp
+        self.epoch = epoch
+        closableFrom = stamp
+    }
 }
 
 /// Why a socket left the table.
@@ -87,6 +104,8 @@ struct DescriptorTable {
         let holder = live[fd]?.origin
         switch holder {
         case nil: break
+        // The socket that /proc showed was this one, and the close had been the old one's own.
+        case _ where live[fd]?.resurrected == true: remove(fd, as: .closed)
         // What came by fork or was found in /proc may have gone before its record came: no close
         // is waited for.
         case .inherited, .earlier, .unseen: remove(fd, as: .released)
@@ -110,12 +129,12 @@ struct DescriptorTable {
         if stamp <= holder.stamp, let ghost = settleGhost(fd, stamp: stamp) {
             // In one tick either socket may be meant; the other's close is still to come, and may
             // bear any stamp from the first one's opening on.
-            if stamp == holder.stamp { live[fd]?.stamp = ghost.opened }
+            if stamp == holder.stamp { live[fd]?.closableFrom = min(holder.closableFrom, ghost.opened) }
             return
         }
         // Entered before the socket was asked for: it closed the file that had the number before,
         // and only its record came late. (Beyond some seconds the clock was set back instead.)
-        if stamp < holder.stamp && holder.stamp - stamp <= Self.clockStepMilliseconds { return }
+        if stamp < holder.closableFrom && holder.closableFrom - stamp <= Self.clockStepMilliseconds { return }
         remove(fd, as: .closed)
         if stamp - holder.stamp <= Self.briefMilliseconds { brief[fd] = holder }
     }
@@ -166,6 +185,7 @@ struct DescriptorTable {
         copy.closeOnExec = closeOnExec
         copy.serial = serial
         copy.stamp = stamp
+        copy.closableFrom = stamp
         copy.epoch = epoch
         open(fd: target, copy)
     }
@@ -193,6 +213,7 @@ struct DescriptorTable {
     mutating func resurrect(fd: Int32, inode: UInt64) -> Bool {
         guard live[fd] == nil, var descriptor = brief[fd] else { return false }
         descriptor.inode = inode
+        descriptor.resurrected = true
         restore(fd, descriptor)
         brief[fd] = nil
         return true

@@ -179,6 +179,7 @@ public final class SocketLedger {
             inherited.origin = .inherited
             inherited.serial = event.serial
             inherited.stamp = event.stamp
+            inherited.closableFrom = event.stamp
             inherited.epoch = epoch
             account.descriptors.open(fd: fd, inherited)
         }
@@ -197,8 +198,11 @@ public final class SocketLedger {
         if account.hasEnded {
             // Threads write their last records after exit_group; anything entered later than that
             // is a new process with the same pid.
-            guard event.stamp <= (account.ended ?? 0) else { return nil }
-            if event.stamp == account.ended, let probed = probe?(event.pid),
+            let ended = account.ended ?? 0
+            // From records alone a second thread must have shown itself; live, /proc decides.
+            let grace = account.threaded || settings.live ? Self.dyingMilliseconds : 0
+            guard event.stamp <= ended + grace else { return nil }
+            if event.stamp >= ended, let probed = probe?(event.pid),
                 probed.startTicks != account.startTicks
             {
                 return nil
@@ -294,6 +298,10 @@ public final class SocketLedger {
             keepEnded(account)
         }
     }
+
+    /// Between one thread's entry into exit_group and the end of the others they may enter calls
+    /// (ms); no pid is used again that fast.
+    static let dyingMilliseconds: Int64 = 50
 
     /// /proc gives start times in ticks of 10 ms, audit stamps in ticks of the coarse clock (ms).
     static let clockSlack: Int64 = 20

@@ -14,12 +14,36 @@ public enum AuditAge {
         let line = SmallFile.line("/proc/cmdline")
         if line.split(separator: " ").contains(where: { $0 == "audit=1" || $0 == "audit=on" }) { return nil }
         var earliest = now
+        if let remembered { earliest = min(earliest, remembered) }
         if let seen = firstRecordInKernelLog() { earliest = min(earliest, seen) }
         if enabledBefore, daemon != 0, let stat = ProcScanner.stat(Int32(bitPattern: daemon)) {
             // auditd switches auditing on a moment after it starts.
             earliest = min(earliest, clock.start(ticks: stat.startTicks) + 1_000)
         }
         return earliest
+    }
+
+    /// Kept for the length of a boot: the kernel's log forgets, and the kernel itself does not say.
+    private static let note = "/run/sockaudit.audited-since"
+
+    private static var bootIdentity: String { SmallFile.line("/proc/sys/kernel/random/boot_id") }
+
+    private static var remembered: Int64? {
+        let words = SmallFile.line(note).split(separator: " ")
+        guard words.count == 2, String(words[0]) == bootIdentity else { return nil }
+        return Int64(words[1])
+    }
+
+    /// Call when auditing is on: later runs know that processes which begin from now on are audited.
+    /// A note that cannot be written costs only that.
+    public static func remember(at now: Int64) {
+        guard remembered == nil else { return }
+        unlink(note)
+        let fd = open(note, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard fd >= 0 else { return }
+        defer { close(fd) }
+        let text = Array("\(bootIdentity) \(now)\n".utf8)
+        _ = text.withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
     }
 
     /// The stamp of the first record that the kernel printed to its log: it prints them only while

@@ -52,6 +52,7 @@ public struct Monitor: ~Copyable {
         let since = AuditAge.known(
             enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
         let report = try installer.install(plan, force: settings.force)
+        if settings.mode != .proc { AuditAge.remember(at: since ?? Clock.wall()) }
         let host = HostFindings(
             settings: settings, report: report, answer: answer, running: running, auditedSince: since)
         var monitor = Monitor(
