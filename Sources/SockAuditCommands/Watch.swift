@@ -84,6 +84,10 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
+            throw ValidationError(
+                "This version writes text and JSON; \(ending) is not there yet. Say --format.")
+        }
     }
 
     private static func check(_ value: Double, _ name: String, above: Double, below: Double) throws {

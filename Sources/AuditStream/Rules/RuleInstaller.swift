@@ -75,7 +75,13 @@ public struct RuleInstaller: ~Copyable {
                 report.switchedOn = true
             }
             // Ours, or that of a run that was killed or is still there: the last to leave clears it.
-            switchedOn = SwitchMarker.exists || report.switchedOn
+            let others = review.ours.contains { isSockaudit($0.owner) }
+            if SwitchMarker.exists && !report.switchedOn && report.swept == 0 && !others {
+                // Nobody is left whom the marker could speak for: auditing is on for someone else.
+                SwitchMarker.clear()
+            }
+            switchedOn = SwitchMarker.exists
+            if report.switchedOn { switchedOn = true }
         } catch {
             _ = remove()
             throw error
@@ -162,6 +168,13 @@ public struct RuleInstaller: ~Copyable {
         for (rule, owner) in RuleReview(existing: try control.rules()).ours where !isSockaudit(owner) {
             try control.delete(rule)
             removed += 1
+        }
+        // A killed run may have switched auditing on as well.
+        if removed > 0 && SwitchMarker.exists {
+            let status = try control.status()
+            if let failure = Self.takeOut(control, [], switchOff: status.daemon == 0, 0, isSockaudit).first {
+                throw failure
+            }
         }
         return removed
     }

@@ -55,7 +55,6 @@ public struct NetlinkSource: ~Copyable, RecordSource {
             throw AuditError(.socketFailed, errno: errno, "The audit netlink socket could not be opened.")
         }
         enlarge(fd)
-        MessageFilter.attach(to: fd, keepTitles: keepTitles)
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         address.nl_groups = groups
@@ -75,9 +74,15 @@ public struct NetlinkSource: ~Copyable, RecordSource {
             }
             throw AuditError(.socketFailed, errno: code, "The audit record stream could not be joined.")
         }
-        guard groups == 0 else { return fd }
+        guard groups == 0 else {
+            MessageFilter.attach(to: fd, keepTitles: keepTitles)
+            return fd
+        }
         let result = audit_set_pid(fd, UInt32(bitPattern: getpid()), WAIT_YES)
+        // After that: the kernel's answer is no record, and the filter would keep it away.
+        MessageFilter.attach(to: fd, keepTitles: keepTitles)
         guard result > 0 else {
+            _ = audit_set_pid(fd, 0, WAIT_NO)
             close(fd)
             throw AuditError(
                 .daemonRegistered, errno: -result,

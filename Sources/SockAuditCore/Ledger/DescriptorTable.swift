@@ -265,7 +265,7 @@ struct DescriptorTable {
     private mutating func expel(_ fd: Int32, latest: Int64) {
         guard let gone = remove(fd, as: .released) else { return }
         ghosts[fd, default: []].append(
-            Ghost(family: gone.family, origin: gone.origin, latest: latest, opened: gone.stamp))
+            Ghost(family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom))
     }
 
     /// The close of a socket that was already counted as released; nil when there is none that it

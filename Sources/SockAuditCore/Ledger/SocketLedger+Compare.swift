@@ -70,7 +70,9 @@ extension SocketLedger {
         _ look: LookSettings, _ result: inout Settlement
     ) {
         for (fd, inode) in before where after[fd] == inode && account.descriptors.live[fd] == nil {
-            let copy = before.contains { $0.key != fd && $0.value == inode }
+            let copy = before.contains {
+                $0.key != fd && $0.value == inode && account.descriptors.live[$0.key] != nil
+            }
             if (threaded || account.threaded) && !copy && account.descriptors.resurrect(fd: fd, inode: inode)
             {
                 result.resurrected += 1

@@ -34,6 +34,7 @@ extension Monitor {
             lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
         let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
+        if settings.mode == .proc { adoptRunning(look) }
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = losses.total
             drift += adoptRunning(look)

@@ -1,0 +1,141 @@
+import Foundation
+import Glibc
+
+/// The kernel's audit settings and rules, as auditctl says them.
+struct AuditState: Equatable {
+    /// Where a sockaudit remembers that it switched auditing on, until it is off again.
+    static let marker = "/run/sockaudit.auditing-was-off"
+    /// What nobody may change; counters are not among them.
+    static let names = [
+        "enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time", "loginuid_immutable",
+        "marker",
+    ]
+    var settings: [String: String] = [:]
+    var rules: [String] = []
+    /// Rules of a sockaudit that is none of ours and runs now (a developer's): not our business.
+    var foreign: [String] = []
+
+    static func read() throws -> AuditState {
+        var state = AuditState()
+        let status = try run("auditctl", ["-s"])
+        guard status.code == 0 else { throw LiveError("auditctl -s: \(status.code) \(status.err)") }
+        for line in status.out.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            if words.count == 2, names.contains(words[0]) { state.settings[words[0]] = words[1] }
+        }
+        let list = try run("auditctl", ["-l"])
+        guard list.code == 0 else { throw LiveError("auditctl -l: \(list.code) \(list.err)") }
+        for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
+            if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
+        }
+        state.settings["marker"] = access(marker, F_OK) == 0 ? "there" : "none"
+        return state
+    }
+
+    /// Who put a sockaudit rule in.
+    static func owner(_ rule: String) -> pid_t? {
+        guard rule.hasSuffix("key=sockaudit") else { return nil }
+        return rule.split(separator: " ").first { $0.hasPrefix("pid!=") }.flatMap { pid_t($0.dropFirst(5)) }
+    }
+
+    private static func isForeign(_ rule: String) -> Bool {
+        guard let pid = owner(rule), !Children.shared.contains(pid) else { return false }
+        return Proc.comm(pid) == "sockaudit"
+    }
+
+    func rules(of pid: pid_t) -> [String] { rules.filter { Self.owner($0) == pid } }
+
+    var isEnabled: Bool { settings["enabled"] != "0" }
+
+    /// In words, what is different in `later`; empty when nothing is.
+    func changes(to later: AuditState) -> [String] {
+        var found: [String] = []
+        for name in Self.names where settings[name] != later.settings[name] {
+            // A stranger's sockaudit switches auditing on and off at its own times.
+            if ["enabled", "marker"].contains(name) && !(foreign.isEmpty && later.foreign.isEmpty) {
+                continue
+            }
+            found.append("\(name) was \(settings[name] ?? "-") and is \(later.settings[name] ?? "-")")
+        }
+        for rule in later.rules where !rules.contains(rule) { found.append("new rule \(rule)") }
+        for rule in rules where !later.rules.contains(rule) { found.append("lost rule \(rule)") }
+        if found.isEmpty && rules != later.rules { found.append("the order of the rules") }
+        return found
+    }
+
+    /// Puts back what a failed test has changed: rule by rule, never all at once.
+    func restore(from now: AuditState) {
+        guard foreign.isEmpty && now.foreign.isEmpty else { return restoreRules(from: now) }
+        restoreRules(from: now)
+        if settings["marker"] != now.settings["marker"] { unlink(Self.marker) }
+        try? Self.forgetDeadReader()
+        for (name, option) in [("rate_limit", "-r"), ("enabled", "-e")]
+        where settings[name] != now.settings[name] {
+            guard let value = settings[name], value != "2" else { continue }
+            _ = try? run("auditctl", [option, value])
+        }
+    }
+
+    /// The kernel lets go of a registered reader that is dead when it has something to send it.
+    static func forgetDeadReader() throws {
+        let now = try read()
+        guard let pid = now.settings["pid"].flatMap({ pid_t($0) }), pid > 0, Proc.comm(pid) == nil else {
+            return
+        }
+        for value in now.isEnabled ? ["0", "1"] : ["1", "0"] { _ = try run("auditctl", ["-e", value]) }
+        try eventually("the kernel forgets the reader \(pid)") { try read().settings["pid"] != "\(pid)" }
+    }
+
+    private func restoreRules(from now: AuditState) {
+        for rule in now.rules where !rules.contains(rule) { try? Self.delete(rule) }
+        for rule in rules where !now.rules.contains(rule) { try? Self.add(rule) }
+    }
+
+    static func add(_ rule: String) throws {
+        let done = try run("auditctl", words(rule))
+        guard done.code == 0 else { throw LiveError("auditctl \(rule): \(done.err)") }
+    }
+
+    /// Takes out the rule that `add` put in, or one that `auditctl -l` printed.
+    static func delete(_ rule: String) throws {
+        var words = words(rule)
+        words[0] = words[0] == "-w" ? "-W" : "-d"
+        let done = try run("auditctl", words)
+        guard done.code == 0 else { throw LiveError("auditctl \(words): \(done.err)") }
+    }
+
+    private static func words(_ rule: String) -> [String] { rule.split(separator: " ").map(String.init) }
+
+    /// Runs the body with these rules of an administrator, then takes them out.
+    static func with(_ rules: [String], _ body: () throws -> Void) throws {
+        var added: [String] = []
+        defer { for rule in added.reversed() { try? delete(rule) } }
+        for rule in rules {
+            try add(rule)
+            added.append(rule)
+        }
+        try body()
+    }
+}
+
+enum Proc {
+    static func comm(_ pid: pid_t) -> String? {
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/comm") else { return nil }
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
+    }
+
+    /// How many sockets the process holds, whoever opened them.
+    static func sockets(_ pid: pid_t) -> Int {
+        let folder = "/proc/\(pid)/fd"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.count { name in
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"))?
+                .hasPrefix("socket:") ?? false
+        }
+    }
+
+    static func children(_ pid: pid_t) -> [pid_t] {
+        let data = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(pid)/children") ?? Data()
+        return String(decoding: data, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
+    }
+}
