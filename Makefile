@@ -43,7 +43,7 @@ demo: deps build ## the table from the bundled sample log; no root
 
 test: deps deps-test build ## all tests; as root also the live ones on this kernel
 	sh Tests/Workloads/build.sh $(WORKLOADS)
-	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' $(SWIFT) test $(ARGS)
+	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' $(SWIFT) test --no-parallel $(ARGS)
 
 lint: ## format and syntax of everything, changing nothing
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift

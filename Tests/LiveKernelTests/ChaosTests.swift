@@ -93,7 +93,9 @@ extension Live {
                 }
                 try chaos.go()
             }
-            print("live: threads at full speed: \(misjudged.count) of \(processes) processes misjudged, StillOPEN of \(wrongOpen)")
+            print(
+                "live: threads at full speed: \(misjudged.count) of \(processes) processes misjudged, StillOPEN of \(wrongOpen)"
+            )
             #expect(misjudged.count * 20 <= processes, "\(misjudged)")
             // /proc puts StillOPEN right, but where one number was closed and taken again unseen.
             #expect(wrongOpen * 50 <= processes)

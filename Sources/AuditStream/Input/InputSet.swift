@@ -43,12 +43,18 @@ public enum InputSet {
             if isFolder(path) { continue }
             found.append((path, firstStamp(path), rotation(name)))
         }
-        // By the stamps inside; a file that has none goes by its rotation number, highest oldest.
-        found.sort { a, b in
-            if a.first != b.first && a.first != .max && b.first != .max { return a.first < b.first }
-            return a.number != b.number ? a.number > b.number : a.path < b.path
+        // By the stamps inside. A file that has none stands where its rotation number puts it,
+        // highest oldest: it takes over the stamp of the one before.
+        found.sort { a, b in a.number != b.number ? a.number > b.number : a.path < b.path }
+        var last = found.first { $0.first != .max }?.first ?? 0
+        for index in found.indices {
+            if found[index].first == .max { found[index].first = last }
+            last = found[index].first
         }
-        return found.map { $0.path }
+        let order = found.indices.sorted {
+            (found[$0].first, $0) < (found[$1].first, $1)
+        }
+        return order.map { found[$0].path }
     }
 
     /// audit.log.3.gz is 3, audit.log is 0.
@@ -66,11 +72,11 @@ public enum InputSet {
         for line in block.prefix(count).split(separator: 0x0A) {
             let text = Array(line)
             guard text.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record,
-                let open = text.firstIndex(of: UInt8(ascii: "("))
+                let stamp = text.firstRange(of: Array(" msg=audit(".utf8))
             else { continue }
-            let digits = text[(open + 1)...].prefix { $0 != UInt8(ascii: ":") }
+            let digits = text[stamp.upperBound...].prefix { $0 != UInt8(ascii: ":") }
             let parts = digits.split(separator: UInt8(ascii: "."))
-            guard let seconds = Int64(String(decoding: parts[0], as: UTF8.self)), parts.count == 2,
+            guard parts.count == 2, let seconds = Int64(String(decoding: parts[0], as: UTF8.self)),
                 let millis = Int64(String(decoding: parts[1], as: UTF8.self))
             else { continue }
             return seconds.multipliedReportingOverflow(by: 1_000).partialValue &+ millis

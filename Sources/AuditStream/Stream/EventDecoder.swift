@@ -134,11 +134,16 @@ public final class EventDecoder {
             case FieldName.comm: comm = untrusted(value)
             case FieldName.exe:
                 exe = untrusted(value)
+                if value.first == UInt8(ascii: "\""), value.count < 2 || value.last != UInt8(ascii: "\"") {
+                    break
+                }
                 return check(call, &fields)
             default: break
             }
         } while auparse_next_field(au) > 0
-        return check(call, &fields)
+        // The kernel always writes exe= (audit_log_task_info): what ends before it, or in it, is cut.
+        fields.malformed = true
+        return call
     }
 
     private func check(_ call: FollowedCall?, _ fields: inout RecordFields) -> FollowedCall? {

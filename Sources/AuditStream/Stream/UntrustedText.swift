@@ -83,8 +83,15 @@ public enum ScriptName {
             program = program.dropLast()
         }
         guard interpreters.contains(where: { program.elementsEqual($0.utf8) }) else { return [] }
-        guard let script = arguments.dropFirst().first(where: { $0.first != UInt8(ascii: "-") }) else {
-            return []
+        var script: ArraySlice<UInt8> = []
+        for argument in arguments.dropFirst() {
+            guard argument.first == UInt8(ascii: "-") else {
+                script = argument
+                break
+            }
+            // -c and -e (also joined, as in -lc) take the program itself: that is no name.
+            let isLong = argument.dropFirst().first == UInt8(ascii: "-")
+            if !isLong, argument.last == UInt8(ascii: "c") || argument.last == UInt8(ascii: "e") { return [] }
         }
         return Array(script)
     }

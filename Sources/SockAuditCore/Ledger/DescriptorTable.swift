@@ -83,6 +83,11 @@ struct DescriptorTable {
     private var ghosts: [Int32: [Ghost]] = [:]
     /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
     private var brief: [Int32: Descriptor] = [:]
+    /// Those of them that were closed before the present look began: only these it can speak of.
+    private var sealed: [Int32: Descriptor] = [:]
+
+    /// Numbers closed since the present look began; nil between looks. What the look saw there is old.
+    private var closedDuringLook: Set<Int32>?
 
     private(set) var opened = FamilyCounts()
     private(set) var closed = FamilyCounts()
@@ -100,7 +105,7 @@ struct DescriptorTable {
     /// - Returns: whether the number was held by another socket.
     @discardableResult
     mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
-        if !brief.isEmpty { brief[fd] = nil }
+        forgetBrief(fd)
         let holder = live[fd]?.origin
         switch holder {
         case nil: break
@@ -122,6 +127,7 @@ struct DescriptorTable {
     }
 
     mutating func close(fd: Int32, stamp: Int64) {
+        closedDuringLook?.insert(fd)
         guard let holder = live[fd] else {
             _ = settleGhost(fd, stamp: stamp)
             return
@@ -171,7 +177,7 @@ struct DescriptorTable {
         stamp: Int64, epoch: UInt32
     ) {
         if over && source == target { return }
-        if !brief.isEmpty { brief[target] = nil }
+        forgetBrief(target)
         if over {
             // A close that was entered before this call but is written after it freed the number
             // for another file, over which this call went.
@@ -211,17 +217,33 @@ struct DescriptorTable {
     /// A socket that we hold for closed is there after all: the close that we took for its own
     /// was that of the file which had the number before (threads, written in the other order).
     mutating func resurrect(fd: Int32, inode: UInt64) -> Bool {
-        guard live[fd] == nil, var descriptor = brief[fd] else { return false }
+        guard live[fd] == nil, var descriptor = sealed[fd] else { return false }
         descriptor.inode = inode
         descriptor.resurrected = true
         restore(fd, descriptor)
-        brief[fd] = nil
+        sealed[fd] = nil
         return true
     }
 
+    /// A look into /proc begins.
+    mutating func beginLook() {
+        closedDuringLook = []
+        if brief.isEmpty && sealed.isEmpty { return }
+        sealed = brief
+        brief = [:]
+    }
+
+    private mutating func forgetBrief(_ fd: Int32) {
+        if !brief.isEmpty { brief[fd] = nil }
+        if !sealed.isEmpty { sealed[fd] = nil }
+    }
+
+    func wasClosedDuringLook(_ fd: Int32) -> Bool { closedDuringLook?.contains(fd) ?? false }
+
     /// After a look into /proc: what was undecided before it is decided.
     mutating func settled(before now: Int64) {
-        brief.removeAll(keepingCapacity: false)
+        sealed.removeAll(keepingCapacity: false)
+        closedDuringLook = nil
         guard !ghosts.isEmpty else { return }
         for (fd, list) in ghosts {
             let kept = list.filter { $0.latest + 10 * Self.lateCloseMilliseconds > now }

@@ -96,7 +96,8 @@ final class ProcessAccount {
         guard ended == nil else { return }
         ended = stamp
         state = .exited
-        descriptors.end(stamp: stamp)
+        // Other threads may enter closes for a moment more.
+        descriptors.end(stamp: stamp + SocketLedger.dyingMilliseconds)
     }
 
     func startInterval() {

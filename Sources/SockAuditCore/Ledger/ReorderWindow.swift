@@ -16,7 +16,9 @@ public struct ReorderWindow: Sendable {
     }
 
     private let span: UInt64
-    private var waiting: [AuditEvent] = []
+    private var waiting: [(key: UInt64, event: AuditEvent)] = []
+    /// Added to serials, which have 32 bits in the kernel and begin again after 4294967295.
+    private var wraps: UInt64 = 0
     private var head = 0
     private var newest: UInt64 = 0
     private var lastOut: UInt64 = 0
@@ -36,22 +38,32 @@ public struct ReorderWindow: Sendable {
     public var depth: Int { waiting.count - head }
 
     public mutating func push(_ event: AuditEvent, _ emit: (Output) -> Void) {
-        if isRestart(event) {
+        var key = event.serial &+ wraps
+        if newest > key, newest - key > Self.wrap - Self.nearWrap, newest >= Self.wrap - Self.nearWrap {
+            wraps += Self.wrap
+            key += Self.wrap
+        } else if wraps > 0, key > newest, key - newest > Self.wrap - Self.nearWrap {
+            // A late one of before the wrap.
+            key -= Self.wrap
+        }
+        if isRestart(key, event.stamp) {
             flush(emit)
             emit(.restart)
+            wraps = 0
+            key = event.serial
             newest = 0
             lastOut = 0
             newestStamp = .min
         }
         newestStamp = max(newestStamp, event.stamp)
-        if event.serial < lastOut {
+        if key < lastOut {
             late += 1
             emit(.event(event))
             return
         }
-        insert(event)
-        newest = max(newest, event.serial)
-        while head < waiting.count, waiting[head].serial &+ span <= newest { emitHead(emit) }
+        insert(key, event)
+        newest = max(newest, key)
+        while head < waiting.count, waiting[head].key &+ span <= newest { emitHead(emit) }
         compact()
     }
 
@@ -64,23 +76,27 @@ public struct ReorderWindow: Sendable {
 
     /// A serial far below the newest, or any lower one that is stamped clearly after everything
     /// seen: within one boot a lower serial was written earlier, so it was also entered earlier.
-    private func isRestart(_ event: AuditEvent) -> Bool {
-        guard detectsRestart, newest > 0, event.serial < newest else { return false }
-        if event.stamp > newestStamp + 2_000 && newest - event.serial > 64 { return true }
-        return newest - event.serial > 16 * span && event.stamp >= newestStamp
+    private func isRestart(_ key: UInt64, _ stamp: Int64) -> Bool {
+        guard detectsRestart, newest > 0, key < newest else { return false }
+        if stamp > newestStamp + 2_000 && newest - key > 64 { return true }
+        return newest - key > 16 * span && stamp >= newestStamp
     }
 
+    private static let wrap: UInt64 = 1 << 32
+    /// How near to the wrap both serials must be to take it for one, and not for a boot.
+    private static let nearWrap: UInt64 = 1 << 24
+
     private mutating func emitHead(_ emit: (Output) -> Void) {
-        let event = waiting[head]
+        let (key, event) = waiting[head]
         head += 1
-        lastOut = event.serial
+        lastOut = key
         emit(.event(event))
     }
 
-    private mutating func insert(_ event: AuditEvent) {
+    private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
         var index = waiting.count
-        while index > head, waiting[index - 1].serial > event.serial { index -= 1 }
-        waiting.insert(event, at: index)
+        while index > head, waiting[index - 1].key > key { index -= 1 }
+        waiting.insert((key, event), at: index)
     }
 
     private mutating func compact() {

@@ -70,6 +70,7 @@ extension SocketLedger {
         _ look: LookSettings, _ result: inout Settlement
     ) {
         for (fd, inode) in before where after[fd] == inode && account.descriptors.live[fd] == nil {
+            if account.descriptors.wasClosedDuringLook(fd) { continue }
             let copy = before.contains {
                 $0.key != fd && $0.value == inode && account.descriptors.live[$0.key] != nil
             }

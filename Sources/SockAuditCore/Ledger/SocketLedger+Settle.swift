@@ -58,7 +58,10 @@ extension SocketLedger {
 
     /// Begins a look into /proc. Descriptors opened from now on are not judged by it.
     /// Call it after the stream was drained and before the first reading.
-    public func beginLook() { epoch &+= 1 }
+    public func beginLook() {
+        epoch &+= 1
+        for account in current.values where !account.hasEnded { account.descriptors.beginLook() }
+    }
 
     /// The processes about which the records and the first reading disagree; read these again
     /// after draining the stream once more.

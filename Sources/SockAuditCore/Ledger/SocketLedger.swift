@@ -40,6 +40,8 @@ public final class SocketLedger {
     var endedHead = 0
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
+    /// When processes ended that had nothing on the books (ms); bounded.
+    private var strangersGone: [Slot: Int64] = [:]
     /// Inodes of all live descriptors, made when a look into /proc first asks.
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
@@ -106,7 +108,7 @@ public final class SocketLedger {
         case .fork(let child, let sharesFiles):
             if !sharesFiles { fork(event, child: child) }
         case .exitGroup:
-            guard let account = known(event) else { return }
+            guard let account = known(event) else { return noteStranger(event) }
             end(account, stamp: event.stamp)
             note(account)
         case .exitThread:
@@ -117,6 +119,12 @@ public final class SocketLedger {
     /// The host of this node began anew (serials restarted): every process of before is gone.
     public func rebooted(node: NameID) {
         for (slot, account) in current where slot.node == node { end(account, stamp: account.lastStamp) }
+    }
+
+    /// The end of a process that is not on the books, for a fork record that comes after it.
+    private func noteStranger(_ event: AuditEvent) {
+        if strangersGone.count > 4_096 { strangersGone.removeAll(keepingCapacity: true) }
+        strangersGone[Slot(node: event.node, pid: event.pid)] = event.stamp
     }
 
     private func note(_ account: ProcessAccount) {
@@ -164,16 +172,20 @@ public final class SocketLedger {
         let slot = Slot(node: event.node, pid: child)
         // A process that is still on the books under the child's pid ended unseen, unless what we
         // know of it began after this call did: then it is the child itself, written first.
-        if let old = current[slot], old.firstStamp < event.stamp { end(old, stamp: event.stamp) }
+        if let old = current[slot], !old.hasEnded, old.firstStamp < event.stamp {
+            // In a container the number is that of its own pid namespace: another process's here.
+            if old.startTicks != 0, probe?(child)?.startTicks == old.startTicks { return }
+            end(old, stamp: event.stamp)
+        }
+        // A vforked child may have come and gone before this record was written.
+        if let gone = strangersGone[slot], gone >= event.stamp { return }
+        if let gone = current[slot], gone.hasEnded, gone.firstStamp >= event.stamp { return }
         guard let parent = known(event), !parent.descriptors.isEmpty, !settings.light else { return }
-        let account =
-            current[slot]
-            ?? {
-                var born = event
-                born.pid = child
-                born.ppid = event.pid
-                return create(born, byFork: true)
-            }()
+        var born = event
+        born.pid = child
+        born.ppid = event.pid
+        let living = current[slot].flatMap { $0.hasEnded ? nil : $0 }
+        let account = living ?? create(born, byFork: true)
         for (fd, descriptor) in parent.descriptors.live where account.descriptors.live[fd] == nil {
             var inherited = descriptor
             inherited.origin = .inherited
@@ -217,6 +229,10 @@ public final class SocketLedger {
         // One thread's calls follow each other: an entry before the last one is another thread's.
         if event.stamp < account.lastStamp { account.threaded = true }
         account.lastStamp = max(account.lastStamp, event.stamp)
+        if event.script != .none && event.script != account.script {
+            account.script = event.script
+            judgeScope(account)
+        }
         if event.exe != account.exe || event.comm != account.comm { rename(account, event) }
         return account
     }
@@ -227,6 +243,7 @@ public final class SocketLedger {
         if let old = current[slot] { end(old, stamp: old.lastStamp) }
         let account = ProcessAccount(event: event, state: settings.live ? .running : .unknown)
         account.bornByFork = byFork
+        account.script = event.script
         if let probed = probe?(event.pid) {
             let before = probed.start <= event.stamp + Self.clockSlack
             let after = probed.start + Self.clockSlack >= event.stamp

@@ -1,0 +1,169 @@
+import Testing
+
+@testable import SockAuditCore
+
+/// Records of two threads in another order than their calls (domain.md): a socket() that returns a
+/// number we hold, and the close that freed it only afterwards.
+@Suite struct LedgerThreadOrderTests {
+    @Test func theLateCloseIsThatOfTheReplacedSocket() {
+        let bench = Bench()
+        bench.socket(10, 5, .tcp)
+        let entered = bench.now + 1
+        bench.socket(10, 5, .udp)
+        bench.close(10, 5, at: entered)
+        #expect(bench.figures(10).closeTotal == FamilyCounts(tcp: 1))
+        #expect(bench.figures(10).stillOpen == FamilyCounts(udp: 1))
+        bench.expect(10, 2, closed: 1, released: 0, open: 1)
+        // The new one's own close, later.
+        bench.now += 2_000
+        bench.close(10, 5)
+        bench.expect(10, 2, closed: 2, released: 0, open: 0)
+    }
+
+    @Test func theLateCloseInALaterInterval() {
+        let bench = Bench()
+        bench.start(10)
+        bench.socket(10, 5)
+        let entered = bench.now + 1
+        bench.socket(10, 5)
+        bench.look([10: bench.scan(10, [5: 77])])
+        let first = bench.rows()
+        #expect(first.map(\.figures.socketLast.total) == [2])
+        #expect(first.map(\.figures.closeLast.total) == [0])
+        #expect(first.map(\.figures.released.total) == [1])
+        bench.close(10, 5, at: entered)
+        let second = bench.rows()
+        #expect(second.map(\.figures.closeLast.total) == [1])
+        #expect(second.map(\.figures.released.total) == [0])
+        bench.expect(10, 2, closed: 1, released: 0, open: 1)
+    }
+
+    @Test func severalReplacedSocketsOfOneNumber() {
+        let bench = Bench()
+        bench.socket(10, 5, .tcp)
+        bench.socket(10, 5, .udp)
+        bench.socket(10, 5, .other)
+        let entered = bench.now
+        bench.expect(10, 3, closed: 0, released: 2, open: 1)
+        bench.close(10, 5, at: entered)
+        bench.close(10, 5, at: entered)
+        bench.expect(10, 3, closed: 2, released: 0, open: 1)
+        #expect(bench.figures(10).stillOpen == FamilyCounts(other: 1))
+        bench.close(10, 5, at: entered)
+        bench.expect(10, 3, closed: 3, released: 0, open: 0)
+        bench.close(10, 5, at: entered)
+        bench.expect(10, 3, closed: 3, released: 0, open: 0)
+    }
+
+    @Test func withoutALateCloseItWasReleased() {
+        let bench = Bench()
+        bench.socket(10, 5)
+        bench.socket(10, 5)
+        bench.now += DescriptorTable.lateCloseMilliseconds + 10
+        bench.close(10, 5)
+        bench.expect(10, 2, closed: 1, released: 1, open: 0)
+    }
+
+    @Test func aReplacingDescriptorOfAnotherKind() {
+        let bench = Bench()
+        bench.socket(10, 5, .tcp)
+        let entered = bench.now + 1
+        bench.call(10, .accept(fd: 5, listener: 3, closeOnExec: false))
+        bench.close(10, 5, at: entered)
+        bench.expect(10, 1, closed: 1, released: 0, open: 0)
+        #expect(bench.figures(10).others.open(.accept).total == 1)
+    }
+
+    @Test func aDuplicateThatTakesTheNumber() {
+        let bench = Bench()
+        bench.socket(10, 4, .udp)
+        bench.socket(10, 5, .tcp)
+        let entered = bench.now + 1
+        bench.call(10, .duplicate(from: 4, to: 5, closeOnExec: false))
+        bench.close(10, 5, at: entered)
+        bench.expect(10, 2, closed: 1, released: 0, open: 1)
+        #expect(bench.figures(10).others.open(.dup) == FamilyCounts(udp: 1))
+    }
+
+    @Test func aLateRangeCoversReplacedSockets() {
+        let bench = Bench()
+        bench.socket(10, 5)
+        bench.socket(10, 6)
+        let entered = bench.now + 1
+        bench.socket(10, 5)
+        bench.call(10, .closeRange(first: 5, last: 6, marksCloseOnExec: false), at: entered)
+        bench.expect(10, 3, closed: 2, released: 0, open: 1)
+    }
+
+    // MARK: exit_group
+
+    @Test func exitGroupReleasesAll() {
+        let bench = Bench()
+        bench.socket(10, 3)
+        bench.socket(10, 4, .udp)
+        bench.close(10, 3)
+        bench.call(10, .exitGroup)
+        bench.expect(10, 2, closed: 1, released: 1, open: 0)
+        #expect(bench.rows().map(\.state) == [.exited])
+    }
+
+    @Test func closesThatOtherThreadsEnteredBeforeTheExit() {
+        let bench = Bench()
+        bench.socket(10, 3)
+        bench.socket(10, 4)
+        bench.socket(10, 5)
+        let entered = bench.now
+        bench.call(10, .exitGroup)
+        bench.close(10, 3, at: entered)
+        bench.call(10, .closeRange(first: 4, last: 4, marksCloseOnExec: false), at: entered)
+        bench.expect(10, 3, closed: 2, released: 1, open: 0)
+        #expect(bench.rows().count == 1)
+    }
+
+    @Test func aSocketThatAnotherThreadEnteredBeforeTheExit() {
+        let bench = Bench()
+        bench.socket(10, 3)
+        let entered = bench.now
+        bench.call(10, .exitGroup)
+        bench.socket(10, 4, at: entered)
+        bench.expect(10, 2, closed: 0, released: 2, open: 0)
+        bench.close(10, 4, at: entered)
+        bench.expect(10, 2, closed: 1, released: 1, open: 0)
+        #expect(bench.rows().map(\.state) == [.exited])
+    }
+
+    /// Between one thread's entry into exit_group and the moment that the others die lies a task
+    /// switch at worst, and they may enter calls in it: no pid is used again that fast.
+    ///
+    /// - Parameter knownThreads: an earlier record already showed that there are several threads.
+    @Test(arguments: [true, false], [true, false])
+    func callsThatOtherThreadsEnteredJustAfterTheExit(_ live: Bool, _ knownThreads: Bool) {
+        // From records alone, and with one thread known, it might as well be a new process.
+        if !live && !knownThreads { return }
+        let bench = Bench(live: live)
+        bench.start(10)
+        bench.socket(10, 3)
+        bench.socket(10, 4)
+        if knownThreads { bench.close(10, 99, at: bench.now - 1) }
+        bench.call(10, .exitGroup)
+        let exit = bench.now
+        bench.close(10, 3, at: exit + 4)
+        bench.socket(10, 5, at: exit + 4)
+        let rows = bench.rows()
+        #expect(rows.count == 1, "one process, one row")
+        #expect(rows.reduce(0) { $0 + $1.figures.stillOpen.total } == 0, "a dead process holds nothing")
+        #expect(rows.reduce(0) { $0 + $1.figures.closeTotal.total } == 1)
+        #expect(rows.reduce(0) { $0 + $1.figures.socketTotal.total } == 3)
+    }
+
+    @Test func afterTheExitNothingCountsTwice() {
+        let bench = Bench()
+        bench.socket(10, 3)
+        let entered = bench.now
+        bench.call(10, .exitGroup)
+        bench.close(10, 3, at: entered)
+        bench.close(10, 3, at: entered)
+        bench.call(10, .exitGroup)
+        bench.expect(10, 1, closed: 1, released: 0, open: 0)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+@testable import SockAuditCore
+
+/// Names are chosen by whoever is being watched: nothing of theirs may reach a terminal or a file
+/// as anything but printable text.
+@Suite struct EscapingTests {
+    private static let hostile: [[UInt8]] = [
+        Array("\u{1B}]0;pwned\u{07}".utf8), Array("a\nb\r\tc\0d\u{7F}".utf8), Array("\u{85}\u{9B}31m".utf8),
+        Array("\u{202E}txt.exe\u{2066}\u{200B}\u{FEFF}".utf8),
+        Array("\u{2028}\u{2029}\u{E000}\u{FFFFE}".utf8),
+        Array("e\u{301}\u{20DD}\u{E0001}\u{AD}\u{3164}".utf8), [0xC0, 0xAF], [0xED, 0xA0, 0x80],
+        [0xF5, 0x80, 0x80, 0x80],
+        [0xE2, 0x82], [0x80, 0xFF, 0xFE], Array("\\x41\\".utf8), Array("\u{A0}\u{3000}\u{2003}".utf8),
+    ]
+
+    /// Printable, one place wide at least, and what stands here is what is meant.
+    private func isClean(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
+                .nonspacingMark, .enclosingMark, .spacingMark:
+                false
+            case .spaceSeparator: scalar == " "
+            default: true
+            }
+        }
+    }
+
+    private static func random(_ random: inout Seeded) -> [UInt8] {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: return random.bytes(Int.random(in: 0...40, using: &random))
+        case 1: return (0..<10).flatMap { _ in random.pick(hostile) }
+        case 2:
+            // Any scalar there is.
+            return (0..<20).flatMap { _ -> [UInt8] in
+                let value = UInt32.random(in: 0...0x10FFFF, using: &random)
+                return Unicode.Scalar(value).map { Array(String($0).utf8) } ?? []
+            }
+        default: return (0..<30).map { _ in UInt8.random(in: 0...0x7F, using: &random) }
+        }
+    }
+
+    @Test(arguments: 0..<hostile.count)
+    func knownTricks(_ index: Int) {
+        let text = Escaping.visible(Self.hostile[index])
+        #expect(isClean(text), "\(text.debugDescription)")
+        #expect(!text.isEmpty)
+    }
+
+    @Test func visibleIsCleanForRandomBytes() {
+        var random = Seeded(3)
+        for _ in 0..<4_000 {
+            let bytes = Self.random(&random)
+            let text = Escaping.visible(bytes)
+            #expect(isClean(text), "\(bytes)")
+        }
+    }
+
+    @Test func plainNamesStayAsTheyAre() {
+        for name in ["nginx", "a b", "it's \"q\"", "größe", "日本語", "🦀", "(sd-pam)", "kworker/0:1"] {
+            #expect(Escaping.visible(Array(name.utf8)) == name)
+        }
+        #expect(Escaping.visible([]).isEmpty)
+    }
+
+    @Test func escapesAreExactly() {
+        #expect(Escaping.visible([0x1B, 0x41]) == "\\x1bA")
+        #expect(Escaping.visible(Array("\\x1b".utf8)) == "\\\\x1b", "no name can fake an escape")
+        #expect(Escaping.visible([0xFF]) == "\\xff")
+        #expect(Escaping.visible(Array("\u{202E}".utf8)) == "\\u{202e}")
+    }
+
+    /// Different bytes never look alike, so a row cannot pass for another.
+    @Test func nothingLooksLikeSomethingElse() {
+        var seen: [String: [UInt8]] = [:]
+        var random = Seeded(11)
+        for _ in 0..<4_000 {
+            let bytes = Self.random(&random).prefix(3)
+            let text = Escaping.visible(Array(bytes))
+            if let other = seen[text] { #expect(other == Array(bytes), "\(text)") }
+            seen[text] = Array(bytes)
+        }
+    }
+
+    // MARK: JSON
+
+    private func parse(_ json: String) -> String? {
+        (try? JSONSerialization.jsonObject(with: Data("[\(json)]".utf8)) as? [String])?.first
+    }
+
+    @Test func jsonParsesAndGivesTextBack() {
+        var random = Seeded(5)
+        for _ in 0..<3_000 {
+            let bytes = Self.random(&random)
+            let json = Escaping.json(bytes)
+            let parsed = parse(json)
+            #expect(parsed != nil, "\(bytes)")
+            // Compared as bytes: == on String calls canonical equivalents the same.
+            if let name = String(validating: bytes, as: UTF8.self) {
+                #expect(Array((parsed ?? "").utf8) == Array(name.utf8))
+                #expect(Escaping.isText(bytes))
+            } else {
+                #expect(!Escaping.isText(bytes))
+            }
+            #expect(isClean(json))
+        }
+    }
+
+    @Test func hexGivesBytesBack() {
+        var random = Seeded(9)
+        let bytes = random.bytes(300)
+        let hex = Array(Escaping.hex(bytes).utf8)
+        let back = stride(from: 0, to: hex.count, by: 2).map {
+            UInt8(String(decoding: hex[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
+        #expect(back == bytes)
+    }
+}
