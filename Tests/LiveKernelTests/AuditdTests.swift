@@ -20,7 +20,7 @@ extension Live {
                 let watched = try Watched(options: ["--interval", "1"])
                 let counter = try Counter(tcp: 40, udp: 30, unix: 20)
                 let racer = try Holder(
-                    Host.workload("racer"), ["--threads", "3", "--pairs", "300", "--keep", "3"])
+                    Host.workload("racer"), ["--threads", "1", "--pairs", "900", "--keep", "3"])
                 try watched.waitTables(watched.child.outLines.count + 2)
                 #expect(try AuditState.read().settings["pid"] == "\(daemon.pid)")
                 try counter.kill()

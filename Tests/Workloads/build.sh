@@ -3,6 +3,7 @@
 # taken from the environment.
 set -eu
 out=${1:?usage: build.sh OUTDIR}
+case $out in /*) ;; *) out=$PWD/$out ;; esac
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cc=${CC:-cc}
 flags="-std=gnu11 -O1 -g -Wall -Wextra -Werror -pthread ${CFLAGS_EXTRA:-}"
