@@ -63,13 +63,15 @@ struct DecodeBench {
         lines: [String], ownPid: Int32 = 0, wantsScripts: Bool = false, cut: Int? = nil
     ) throws {
         let decoder = EventDecoder(names: names, ownPid: ownPid, wantsScripts: wantsScripts)
-        let feed = try AuparseFeed(decoder: decoder)
         let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
         let border = min(cut ?? bytes.count, bytes.count)
-        for piece in [bytes[..<border], bytes[border...]] {
-            piece.withUnsafeBytes { feed.feed($0) }
+        try OneAtATime.run {
+            let feed = try AuparseFeed(decoder: decoder)
+            for piece in [bytes[..<border], bytes[border...]] {
+                piece.withUnsafeBytes { feed.feed($0) }
+            }
+            feed.flush()
         }
-        feed.flush()
         var found: [AuditEvent] = []
         decoder.take { found.append($0) }
         events = found

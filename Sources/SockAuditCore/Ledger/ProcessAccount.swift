@@ -88,6 +88,9 @@ final class ProcessAccount {
         figures.stillOpen = descriptors.open
         figures.socketLast = descriptors.opened - openedAtTable
         figures.closeLast = descriptors.closed - closedAtTable
+        // A close that an earlier table counted and that turned out to be another file's: CloseTOT
+        // falls, but no interval has fewer than no closes.
+        for family in SocketFamily.allCases { figures.closeLast[family] = max(0, figures.closeLast[family]) }
         figures.others = descriptors.others
         return figures
     }

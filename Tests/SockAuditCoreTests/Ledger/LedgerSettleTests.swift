@@ -233,4 +233,18 @@ import Testing
         bench.look([10: bench.scan(10, [3: 70], threaded: true)])
         for row in bench.rows() { #expect(row.figures.closeLast.total >= 0) }
     }
+
+    /// The same for a close that came while the look was under way: the table has counted it.
+    @Test func norAfterACloseDuringALook() {
+        let bench = Bench()
+        bench.start(10)
+        bench.socket(10, 3)
+        let scans = [Int32(10): bench.scan(10, [3: 70], threaded: true)]
+        bench.ledger.beginLook()
+        bench.close(10, 3)
+        bench.ledger.settle(first: scans, second: scans, at: bench.now - 4)
+        #expect(bench.rows().map(\.figures.closeLast.total) == [1])
+        bench.look(scans)
+        #expect(bench.rows().map(\.figures.closeLast.total).allSatisfy { $0 >= 0 })
+    }
 }
