@@ -18,6 +18,7 @@
 #include <linux/audit.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
+#include <linux/kcmp.h>
 #include <linux/net.h>
 #include <linux/netlink.h>
 #include <libaudit.h>
@@ -29,6 +30,7 @@ static inline uint32_t sockaudit_op_equal(void) { return AUDIT_EQUAL; }
 static inline uint32_t sockaudit_op_not_equal(void) { return AUDIT_NOT_EQUAL; }
 static inline uint32_t sockaudit_op_greater_equal(void) { return AUDIT_GREATER_THAN_OR_EQUAL; }
 static inline uint32_t sockaudit_op_less_equal(void) { return AUDIT_LESS_THAN_OR_EQUAL; }
+static inline uint32_t sockaudit_op_bits(void) { return AUDIT_BIT_MASK; }
 static inline uint32_t sockaudit_operators(void) { return AUDIT_OPERATORS; }
 static inline uint32_t sockaudit_clone_files(void) { return CLONE_FILES; }
 static inline uint32_t sockaudit_clone_thread(void) { return CLONE_THREAD; }
@@ -48,6 +50,12 @@ struct sockaudit_message {
 };
 static inline int sockaudit_receive(int fd, struct sockaudit_message *messages, unsigned int count) {
     return (int)syscall(SYS_recvmmsg, fd, messages, count, MSG_DONTWAIT, (void *)0);
+}
+
+/* Whether two processes have one descriptor table (kcmp(2)): 1 or 0, -1 with errno when nobody says. */
+static inline int sockaudit_share_files(pid_t a, pid_t b) {
+    long order = syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0);
+    return order < 0 ? -1 : order == 0;
 }
 
 /* Rows and columns of a terminal; 0 when it does not say. ioctl(2) is variadic. */

@@ -34,7 +34,7 @@ struct DecodeCallTests {
                 .closeRange(first: 3, last: 9, marksCloseOnExec: true)),
             DecodeCase(
                 "close_range UNSHARE", 436, 0, "3 9 2 0",
-                .closeRange(first: 3, last: 9, marksCloseOnExec: false)),
+                .closeRange(first: 3, last: 9, marksCloseOnExec: false, unshares: true)),
             DecodeCase("dup", 32, 6, "5 0 0 0", .duplicate(from: 5, to: 6, closeOnExec: false)),
             DecodeCase("dup2", 33, 1, "5 1 0 0", .duplicateOver(from: 5, to: 1, closeOnExec: false)),
             DecodeCase("dup3", 292, 1, "5 1 0 0", .duplicateOver(from: 5, to: 1, closeOnExec: false)),
@@ -55,8 +55,11 @@ struct DecodeCallTests {
             DecodeCase("vfork", 58, 4321, "0 0 0 0", .fork(child: 4321, sharesFiles: false)),
             DecodeCase("clone as fork", 56, 4321, "1200011 0 0 7f", .fork(child: 4321, sharesFiles: false)),
             DecodeCase("clone FILES", 56, 4321, "4400 0 0 7f", .fork(child: 4321, sharesFiles: true)),
-            DecodeCase("clone of a thread", 56, 4321, "3d0f00 0 0 7f", nil),
-            DecodeCase("clone3", 435, 4321, "7ffe 58 0 0", .fork(child: 4321, sharesFiles: false)),
+            DecodeCase("clone of a thread", 56, 4321, "3d0f00 0 0 7f", .thread),
+            DecodeCase("unshare FILES", 272, 0, "400 0 0 0", .unshareFiles),
+            DecodeCase("unshare of something else", 272, 0, "20000000 0 0 0", nil),
+            DecodeCase("io_uring_setup", 425, 5, "8 7ffe 0 0", .ring),
+            DecodeCase("clone3", 435, 4321, "7ffe 58 0 0", .clone(child: 4321)),
             DecodeCase("read, not followed", 0, 5, "5 0 0 0", nil),
             DecodeCase("x32 bit set, not followed", 1_073_741_865, 3, "2 1 0 0", nil),
         ]

@@ -76,10 +76,14 @@ public struct RulePlan: Equatable, Sendable {
         case .standard, .full:
             var plain = [
                 "socket", "accept", "accept4", "socketpair", "close_range", "dup2", "dup3", "execve",
-                "execveat",
+                "execveat", "io_uring_setup",
             ]
             if mode == .full { plain += ["dup", "clone", "clone3", "fork", "vfork"] }
             list.append(Calls(names: plain, filters: [Self.succeeded]))
+            if mode == .full {
+                let files = KernelRule.Field(UInt32(AUDIT_ARG0), sockaudit_op_bits(), sockaudit_clone_files())
+                list.append(Calls(names: ["unshare"], filters: [files, Self.succeeded]))
+            }
             // A close that fails with EBADF closes nothing; one that fails otherwise let go.
             let notOpen = KernelRule.Field(
                 UInt32(AUDIT_EXIT), sockaudit_op_not_equal(), UInt32(bitPattern: -EBADF))

@@ -81,6 +81,7 @@ public final class EventDecoder {
                 pid: pid, ppid: fields.ppid, uid: fields.uid, auid: fields.auid, session: fields.session,
                 comm: comm, exe: exe, operation: operation)
             event.script = script
+            if case .socket = operation { event.kind = OperationBuilder.kind(call, fields) }
             ready.append(event)
         }
     }

@@ -30,8 +30,11 @@ enum OperationBuilder {
         switch call {
         case .fork: return .operation(.fork(child: result, sharesFiles: false))
         case .clone: return clone(flags: UInt32(truncatingIfNeeded: a0), result)
-        // The flags of clone3 are in user memory; a thread's id never appears as a pid later.
-        case .clone3: return .operation(.fork(child: result, sharesFiles: false))
+        case .clone3: return .operation(.clone(child: result))
+        case .ring: return .operation(.ring)
+        case .unshare:
+            let splits = UInt32(truncatingIfNeeded: a0) & sockaudit_clone_files() != 0
+            return splits ? .operation(.unshareFiles) : .nothing
         case .socketcall: return socketcall(a0, fields, result)
         case .socketpair: return pair(type: a1, fields)
         default: break
@@ -80,7 +83,9 @@ enum OperationBuilder {
         let last = UInt32(truncatingIfNeeded: a1)
         guard first <= last else { return .malformed }
         let marks = UInt32(truncatingIfNeeded: a2) & UInt32(CLOSE_RANGE_CLOEXEC) != 0
-        return .operation(.closeRange(first: first, last: last, marksCloseOnExec: marks))
+        let unshares = UInt32(truncatingIfNeeded: a2) & UInt32(CLOSE_RANGE_UNSHARE) != 0
+        return .operation(
+            .closeRange(first: first, last: last, marksCloseOnExec: marks, unshares: unshares))
     }
 
     private static func fcntl(_ fd: Int32, command: Int32, _ argument: UInt64, _ result: Int32) -> Result {
@@ -93,7 +98,7 @@ enum OperationBuilder {
     }
 
     private static func clone(flags: UInt32, _ child: Int32) -> Result {
-        if flags & sockaudit_clone_thread() != 0 { return .nothing }
+        if flags & sockaudit_clone_thread() != 0 { return .operation(.thread) }
         return .operation(.fork(child: child, sharesFiles: flags & sockaudit_clone_files() != 0))
     }
 
@@ -109,6 +114,34 @@ enum OperationBuilder {
             if kind == SOCK_DGRAM.rawValue && (number == 0 || number == Int32(IPPROTO_UDP)) { family = .udp }
         }
         return .socket(fd: fd, family: family, closeOnExec: closesOnExec(type))
+    }
+
+    /// What the kernel will call a socket of these arguments (the protocols' `.name` in net/).
+    static func kind(_ call: FollowedCall, _ fields: RecordFields) -> SocketKind {
+        let asked = call == .socketcall ? fields.socketcall ?? (0, 0, 0, 0) : fields.arguments
+        let flags = UInt64(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let type = UInt32(truncatingIfNeeded: asked.1 & ~flags)
+        switch Int32(truncatingIfNeeded: asked.0) {
+        case AF_INET: return inet(type, Int32(truncatingIfNeeded: asked.2), six: false)
+        case AF_INET6: return inet(type, Int32(truncatingIfNeeded: asked.2), six: true)
+        case AF_UNIX: return type == SOCK_STREAM.rawValue ? .unixStream : .unix
+        case AF_NETLINK: return .netlink
+        case AF_PACKET: return .packet
+        default: return .unknown
+        }
+    }
+
+    private static func inet(_ type: UInt32, _ number: Int32, six: Bool) -> SocketKind {
+        switch (type, number) {
+        case (SOCK_STREAM.rawValue, 0), (SOCK_STREAM.rawValue, Int32(IPPROTO_TCP)): six ? .tcp6 : .tcp
+        case (SOCK_STREAM.rawValue, Int32(IPPROTO_MPTCP)): six ? .mptcp6 : .mptcp
+        case (SOCK_DGRAM.rawValue, 0), (SOCK_DGRAM.rawValue, Int32(IPPROTO_UDP)): six ? .udp6 : .udp
+        case (SOCK_DGRAM.rawValue, Int32(IPPROTO_UDPLITE)): six ? .udplite6 : .udplite
+        case (SOCK_DGRAM.rawValue, Int32(IPPROTO_ICMP)): .ping
+        case (SOCK_DGRAM.rawValue, Int32(IPPROTO_ICMPV6)): .ping6
+        case (SOCK_RAW.rawValue, _): six ? .raw6 : .raw
+        default: .unknown
+        }
     }
 
     private static func closesOnExec(_ type: UInt64) -> Bool { type & UInt64(SOCK_CLOEXEC.rawValue) != 0 }

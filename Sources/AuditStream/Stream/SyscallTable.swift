@@ -5,7 +5,7 @@ import Glibc
 enum FollowedCall: UInt8 {
     case socket, accept, accept4, socketpair, socketcall
     case close, closeRange, dup, dup2, dup3, fcntl, ioctl
-    case execve, clone, clone3, fork, exitGroup, exit
+    case execve, clone, clone3, fork, unshare, exitGroup, exit, ring
 
     /// Their names, as libaudit knows them.
     static let names: [(String, FollowedCall)] = [
@@ -13,7 +13,8 @@ enum FollowedCall: UInt8 {
         ("socketcall", .socketcall), ("close", .close), ("close_range", .closeRange), ("dup", .dup),
         ("dup2", .dup2), ("dup3", .dup3), ("fcntl", .fcntl), ("fcntl64", .fcntl), ("ioctl", .ioctl),
         ("execve", .execve), ("execveat", .execve), ("clone", .clone), ("clone3", .clone3),
-        ("fork", .fork), ("vfork", .fork), ("exit_group", .exitGroup), ("exit", .exit),
+        ("fork", .fork), ("vfork", .fork), ("unshare", .unshare), ("exit_group", .exitGroup),
+        ("exit", .exit), ("io_uring_setup", .ring),
     ]
 }
 

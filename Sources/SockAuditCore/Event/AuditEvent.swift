@@ -11,8 +11,8 @@ public enum Operation: Equatable, Sendable {
     case socketPair(first: Int32, second: Int32, closeOnExec: Bool)
     /// close(2) that did not fail with EBADF.
     case close(fd: Int32)
-    /// close_range(2), both ends included.
-    case closeRange(first: UInt32, last: UInt32, marksCloseOnExec: Bool)
+    /// close_range(2), both ends included. `unshares`: CLOSE_RANGE_UNSHARE, on a table of its own first.
+    case closeRange(first: UInt32, last: UInt32, marksCloseOnExec: Bool, unshares: Bool = false)
     /// dup(2), fcntl(F_DUPFD, F_DUPFD_CLOEXEC): a new lowest fd.
     case duplicate(from: Int32, to: Int32, closeOnExec: Bool)
     /// dup2(2), dup3(2): `to` is released first when it was open.
@@ -21,8 +21,16 @@ public enum Operation: Equatable, Sendable {
     case setCloseOnExec(fd: Int32, Bool)
     /// execve(2), execveat(2) that succeeded.
     case execute
-    /// fork, vfork, clone, clone3 as the parent saw it. `sharesFiles`: CLONE_FILES.
+    /// fork, vfork, clone as the parent saw it. `sharesFiles`: CLONE_FILES.
     case fork(child: Int32, sharesFiles: Bool)
+    /// clone3, whose flags are in user memory: `child` is a process, or a thread of this one.
+    case clone(child: Int32)
+    /// clone with CLONE_THREAD: one more thread of this process.
+    case thread
+    /// unshare(CLONE_FILES): a descriptor table of its own from now on.
+    case unshareFiles
+    /// io_uring_setup(2): from now on sockets may come and go without a record.
+    case ring
     /// exit_group(2): the whole process ends.
     case exitGroup
     /// exit(2): one thread ends; the last one ends the process, which only /proc tells.
@@ -52,6 +60,8 @@ public struct AuditEvent: Equatable, Sendable {
     public var exe: NameID
     /// The script that an interpreter runs, where the record's PROCTITLE was asked for and shows one.
     public var script: NameID = .none
+    /// What a socket() call asked for; unknown for other calls.
+    public var kind = SocketKind.unknown
     public var operation: Operation
 
     public init(

@@ -1,58 +1,3 @@
-/// How a socket came into a process's descriptor table. Only `socket` enters the five figures.
-public enum Origin: UInt8, CaseIterable, Sendable {
-    case socket
-    case accept, socketpair, dup, inherited
-    /// Open before we started to watch (seen by the first look into /proc).
-    case earlier
-    /// Found in /proc with no record of how it came: received in a message, io_uring, inherited
-    /// in a mode that does not audit fork.
-    case unseen
-
-    /// The key in JSON's `others`.
-    public var name: String {
-        switch self {
-        case .socket: "socket"
-        case .accept: "accept"
-        case .socketpair: "socketpair"
-        case .dup: "dup"
-        case .inherited: "inherited"
-        case .earlier: "earlier"
-        case .unseen: "unseen"
-        }
-    }
-}
-
-/// One open socket of one process.
-public struct Descriptor: Equatable, Sendable {
-    public var family: SocketFamily
-    public var origin: Origin
-    public var closeOnExec: Bool
-    /// Serial and entry time (ms) of the call that opened it.
-    public var serial: UInt64
-    public var stamp: Int64
-    /// A close entered before this (ms) cannot be its own; its stamp, unless it stands in for one
-    /// that it replaced within a tick.
-    public var closableFrom: Int64
-    /// The ledger's epoch when it was opened: a look into /proc judges only what is older.
-    public var epoch: UInt32
-    /// Socket inode, once a look into /proc has told it; 0 before.
-    public var inode: UInt64 = 0
-    /// It was held for closed until /proc showed a socket under its number: see `resurrect`.
-    var resurrected = false
-
-    init(
-        family: SocketFamily, origin: Origin, closeOnExec: Bool, serial: UInt64, stamp: Int64, epoch: UInt32
-    ) {
-        self.family = family
-        self.origin = origin
-        self.closeOnExec = closeOnExec
-        self.serial = serial
-        self.stamp = stamp
-        self.epoch = epoch
-        closableFrom = stamp
-    }
-}
-
 /// Why a socket left the table.
 enum Departure {
     case closed, released
@@ -86,6 +31,13 @@ struct DescriptorTable {
     /// Those of them that were closed before the present look began: only these it can speak of.
     private var sealed: [Int32: Descriptor] = [:]
 
+    /// The process has, or had, more than one thread.
+    var threaded = false
+    /// Closes that may have been another file's: threads used the number within one clock tick, and
+    /// before /proc could tell the socket went in a way that leaves no trace. So CloseTOT may be too
+    /// high, and Released too low, by at most this.
+    private(set) var unsure = 0
+
     /// Numbers closed since the present look began; nil between looks. What the look saw there is old.
     private var closedDuringLook: Set<Int32>?
 
@@ -106,16 +58,10 @@ struct DescriptorTable {
     @discardableResult
     mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
         forgetBrief(fd)
-        let holder = live[fd]?.origin
-        switch holder {
-        case nil: break
-        // The socket that /proc showed was this one, and the close had been the old one's own.
-        case _ where live[fd]?.resurrected == true: remove(fd, as: .closed)
-        // What came by fork or was found in /proc may have gone before its record came: no close
-        // is waited for.
-        case .inherited, .earlier, .unseen: remove(fd, as: .released)
-        default: expel(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
-        }
+        let wasHeld = live[fd] != nil
+        // One thread's records never say that a number was given twice.
+        if let holder = live[fd], holder.origin.closesAreWaitedFor { threaded = true }
+        supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
         live[fd] = descriptor
         if descriptor.origin == .socket {
             opened[descriptor.family] += 1
@@ -123,13 +69,15 @@ struct DescriptorTable {
         } else {
             others.came(descriptor.origin, descriptor.family)
         }
-        return holder != nil
+        return wasHeld
     }
 
     mutating func close(fd: Int32, stamp: Int64) {
         closedDuringLook?.insert(fd)
         guard let holder = live[fd] else {
             _ = settleGhost(fd, stamp: stamp)
+            // Whichever of the two closes was the socket's, one of them was.
+            forgetBrief(fd)
             return
         }
         if stamp <= holder.stamp, let ghost = settleGhost(fd, stamp: stamp) {
@@ -142,7 +90,15 @@ struct DescriptorTable {
         // and only its record came late. (Beyond some seconds the clock was set back instead.)
         if stamp < holder.closableFrom && holder.closableFrom - stamp <= Self.clockStepMilliseconds { return }
         remove(fd, as: .closed)
-        if stamp - holder.stamp <= Self.briefMilliseconds { brief[fd] = holder }
+        guard stamp - holder.stamp <= Self.briefMilliseconds else { return }
+        brief[fd] = holder
+        brief[fd]?.closedInTick = stamp <= holder.stamp
+    }
+
+    /// A socket that was closed in the tick of its opening, by a process with threads: the close may
+    /// have been that of the file which had the number before, written late.
+    private func isUnsure(_ gone: Descriptor) -> Bool {
+        threaded && gone.closedInTick && gone.origin == .socket
     }
 
     private mutating func restore(_ fd: Int32, _ descriptor: Descriptor) {
@@ -172,20 +128,19 @@ struct DescriptorTable {
     }
 
     /// dup2 and dup3: the kernel replaces the target in one step, without a close.
+    ///
+    /// - Parameter lent: what `source` is where another process that shares the table opened it.
     mutating func duplicate(
-        from source: Int32, to target: Int32, over: Bool, closeOnExec: Bool, serial: UInt64,
+        from source: Int32, lent: Descriptor? = nil, to target: Int32, over: Bool, closeOnExec: Bool, serial: UInt64,
         stamp: Int64, epoch: UInt32
     ) {
         if over && source == target { return }
+        if over && brief[target].map(isUnsure) == true { unsure += 1 }
         forgetBrief(target)
-        if over {
-            // A close that was entered before this call but is written after it freed the number
-            // for another file, over which this call went.
-            expel(target, latest: stamp - 1)
-        } else if live[target] != nil {
-            expel(target, latest: stamp + Self.lateCloseMilliseconds)
-        }
-        guard let original = live[source] else { return }
+        // A close that was entered before dup2 but is written after it freed the number for another
+        // file, over which dup2 went.
+        supersede(target, latest: over ? stamp - 1 : stamp + Self.lateCloseMilliseconds)
+        guard let original = live[source] ?? lent else { return }
         var copy = original
         copy.origin = .dup
         copy.closeOnExec = closeOnExec
@@ -199,11 +154,25 @@ struct DescriptorTable {
     /// execve: descriptors with FD_CLOEXEC are gone.
     mutating func execute() {
         for (fd, descriptor) in live where descriptor.closeOnExec { remove(fd, as: .released) }
+        for (fd, descriptor) in brief where descriptor.closeOnExec {
+            if isUnsure(descriptor) { unsure += 1 }
+            forgetBrief(fd)
+        }
+    }
+
+    /// Another process that shares this table closed the number, or put another file under it.
+    mutating func lose(_ range: ClosedRange<UInt32>) {
+        for fd in fds(in: range) {
+            remove(fd, as: .released)
+            forgetBrief(fd)
+        }
     }
 
     /// The process ended. Closes of other threads may still be on their way.
     mutating func end(stamp: Int64) {
         for fd in live.keys { expel(fd, latest: stamp) }
+        unsure += brief.values.count(where: isUnsure)
+        brief = [:]
     }
 
     // MARK: what /proc says
@@ -216,8 +185,8 @@ struct DescriptorTable {
 
     /// A socket that we hold for closed is there after all: the close that we took for its own
     /// was that of the file which had the number before (threads, written in the other order).
-    mutating func resurrect(fd: Int32, inode: UInt64) -> Bool {
-        guard live[fd] == nil, var descriptor = sealed[fd] else { return false }
+    mutating func resurrect(fd: Int32, inode: UInt64, kind: SocketKind) -> Bool {
+        guard live[fd] == nil, var descriptor = sealed[fd], descriptor.kind.mayBe(kind) else { return false }
         descriptor.inode = inode
         descriptor.resurrected = true
         restore(fd, descriptor)
@@ -282,6 +251,19 @@ struct DescriptorTable {
             others.went(gone.origin, gone.family)
         }
         return gone
+    }
+
+    /// The number is given to another file: what held it is gone, and its close may still be coming.
+    private mutating func supersede(_ fd: Int32, latest: Int64) {
+        guard let holder = live[fd] else { return }
+        if holder.resurrected {
+            // The socket that /proc showed was this one, and the close had been the old one's own.
+            remove(fd, as: .closed)
+        } else if holder.origin.closesAreWaitedFor {
+            expel(fd, latest: latest)
+        } else {
+            remove(fd, as: .released)
+        }
     }
 
     private mutating func expel(_ fd: Int32, latest: Int64) {

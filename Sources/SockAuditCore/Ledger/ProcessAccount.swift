@@ -9,6 +9,8 @@ public struct ProcessProbe: Equatable, Sendable {
     public var comm: NameID
     /// Script name when the process is an interpreter; none otherwise.
     public var script: NameID
+    /// It has more than one thread.
+    public var threaded = false
 
     public init(startTicks: UInt64, start: Int64, comm: NameID, script: NameID = .none) {
         self.startTicks = startTicks
@@ -21,6 +23,31 @@ public struct ProcessProbe: Equatable, Sendable {
 /// Whether a process still runs, as far as it is known.
 public enum ProcessState: String, Sendable {
     case running, exited, exempt, unknown
+}
+
+/// What the system knows of how live processes belong together. Injected like ``ProcessProbe``.
+public struct ProcessKin: Sendable {
+    /// Whether this id is a thread's of another process; nil when nobody has it any more.
+    public var isThread: @Sendable (_ id: Int32) -> Bool?
+    /// Whether two processes have one descriptor table; nil when that cannot be told.
+    public var shareTable: @Sendable (_ a: Int32, _ b: Int32) -> Bool?
+    /// Whether a process lives in another pid namespace than we do; nil when it is gone.
+    public var isInOtherNamespace: @Sendable (_ pid: Int32) -> Bool?
+
+    public init(
+        isThread: @escaping @Sendable (Int32) -> Bool?,
+        shareTable: @escaping @Sendable (Int32, Int32) -> Bool?,
+        isInOtherNamespace: @escaping @Sendable (Int32) -> Bool?
+    ) {
+        self.isThread = isThread
+        self.shareTable = shareTable
+        self.isInOtherNamespace = isInOtherNamespace
+    }
+}
+
+/// The processes that share one descriptor table.
+final class TableShare {
+    var members: [ProcessAccount] = []
 }
 
 /// One process and all that was counted for it. A class: the ledger changes it in place.
@@ -56,7 +83,20 @@ final class ProcessAccount {
     /// Its start was seen (or is later than ours): it held nothing before we came but what it inherited.
     var startedHere = false
     /// It has, or had, more than one thread.
-    var threaded = false
+    var threaded: Bool {
+        get { descriptors.threaded }
+        set { descriptors.threaded = newValue }
+    }
+    /// It holds, or held, an io_uring: sockets may have come and gone without a record.
+    var usesRing = false
+    /// The processes with which it shares one descriptor table (CLONE_FILES), itself included.
+    var share: TableShare?
+    /// A child has, or had, the same table and may have closed what is in it with no record that tells.
+    var hasLentTable = false
+    /// When its last execve was entered (ms).
+    var executed: Int64?
+    /// It lives in another pid namespace: what its fork returns is no pid of this host. Nil: not asked.
+    var inOtherNamespace: Bool?
     /// How far /proc has put StillOPEN right against the records.
     var drift = 0
     /// Baselines of the last table, for SocketLAST and CloseLAST.
@@ -99,9 +139,18 @@ final class ProcessAccount {
         guard ended == nil else { return }
         ended = stamp
         state = .exited
+        leaveShare()
         // Other threads may enter closes for a moment more.
         descriptors.end(stamp: stamp + SocketLedger.dyingMilliseconds)
     }
+
+    func leaveShare() {
+        share?.members.removeAll { $0 === self }
+        share = nil
+    }
+
+    /// Everyone else whose table is this one.
+    var sharers: [ProcessAccount] { share?.members.filter { $0 !== self } ?? [] }
 
     func startInterval() {
         openedAtTable = descriptors.opened

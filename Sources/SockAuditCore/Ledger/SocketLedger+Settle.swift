@@ -94,6 +94,9 @@ extension SocketLedger {
     ) -> Settlement {
         var result = Settlement()
         knownInodes = nil
+        // All that is known first, then what is strange: a socket that another process holds was sent,
+        // inherited or copied.
+        var strange: [(ProcessAccount, [Int32: UInt64])] = []
         for account in Array(current.values) where !account.hasEnded {
             guard let one = first[account.pid] else { continue }
             let two = second[account.pid]
@@ -109,9 +112,14 @@ extension SocketLedger {
                 judgeScope(account)
             }
             if case .unreadable = one.presence { result.unreadable += 1 }
-            compare(account, one, two, at: now, look, &result)
-            account.descriptors.settled(before: now)
+            if let sockets = compare(account, one, two, at: now, look, &result) {
+                strange.append((account, sockets))
+            }
         }
+        // Parents before their children: what both hold was the parent's.
+        strange.sort { ($0.0.start, $0.0.pid) < ($1.0.start, $1.0.pid) }
+        for (account, sockets) in strange { adopt(account, sockets, look, &result) }
+        for account in current.values where !account.hasEnded { account.descriptors.settled(before: now) }
         return result
     }
 

@@ -30,7 +30,8 @@ public final class SocketLedger {
     public let names: NameTable
     let settings: Settings
     let scope: Scope
-    private let probe: Probe?
+    let probe: Probe?
+    let kin: ProcessKin?
 
     /// The account that a pid's next event belongs to.
     var current: [Slot: ProcessAccount] = [:]
@@ -40,8 +41,10 @@ public final class SocketLedger {
     var endedHead = 0
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
-    /// When processes ended that had nothing on the books (ms); bounded.
-    private var strangersGone: [Slot: Int64] = [:]
+    /// What processes did that had nothing on the books; bounded.
+    var strangers: [Slot: Stranger] = [:]
+    /// Children by clone3 of which nothing is known yet: threads, or processes that held nothing; bounded.
+    var unborn: [Slot: Slot] = [:]
     /// Inodes of all live descriptors, made when a look into /proc first asks.
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
@@ -50,11 +53,15 @@ public final class SocketLedger {
     var epoch: UInt32 = 0
     /// Events that opened, closed or changed a socket of a process in scope.
     public private(set) var used = 0
-    public init(settings: Settings, scope: Scope, names: NameTable = NameTable(), probe: Probe? = nil) {
+    public init(
+        settings: Settings, scope: Scope, names: NameTable = NameTable(), probe: Probe? = nil,
+        kin: ProcessKin? = nil
+    ) {
         self.settings = settings
         self.scope = scope
         self.names = names
         self.probe = probe
+        self.kin = kin
     }
 
     // MARK: events
@@ -64,9 +71,10 @@ public final class SocketLedger {
         switch event.operation {
         case .socket(let fd, let family, let closeOnExec):
             let account = opener(event)
-            let descriptor = Descriptor(
+            var descriptor = Descriptor(
                 family: family, origin: .socket, closeOnExec: closeOnExec, serial: event.serial,
                 stamp: event.stamp, epoch: epoch)
+            descriptor.kind = event.kind
             open(fd, descriptor, account, event)
         case .accept(let fd, let listener, let closeOnExec):
             let account = opener(event)
@@ -84,31 +92,36 @@ public final class SocketLedger {
                 open(fd, descriptor, account, event)
             }
         case .close(let fd):
-            guard !settings.light, let account = known(event) else { return }
-            account.descriptors.close(fd: fd, stamp: event.stamp)
-            note(account)
-        case .closeRange(let first, let last, let marksCloseOnExec):
-            guard first <= last, !settings.light, let account = known(event) else { return }
+            guard fd >= 0 else { return }
+            close(event, UInt32(fd)...UInt32(fd), single: fd)
+        case .closeRange(let first, let last, let marksCloseOnExec, let unshares):
+            guard first <= last else { return }
+            if unshares { known(event)?.leaveShare() }
             if marksCloseOnExec {
-                account.descriptors.setCloseOnExec(first...last, true)
+                setCloseOnExec(event, first...last, true)
             } else {
-                account.descriptors.closeRange(first...last, stamp: event.stamp)
+                close(event, first...last)
             }
-            note(account)
         case .duplicate(let from, let to, let closeOnExec):
             duplicate(event, from, to, over: false, closeOnExec)
         case .duplicateOver(let from, let to, let closeOnExec):
             duplicate(event, from, to, over: true, closeOnExec)
         case .setCloseOnExec(let fd, let flag):
-            guard fd >= 0, let account = known(event) else { return }
-            account.descriptors.setCloseOnExec(UInt32(fd)...UInt32(fd), flag)
-            note(account)
+            if fd >= 0 { setCloseOnExec(event, UInt32(fd)...UInt32(fd), flag) }
         case .execute:
             execute(event)
         case .fork(let child, let sharesFiles):
-            if !sharesFiles { fork(event, child: child) }
+            fork(event, child: child, sharesFiles ? .share : .copy)
+        case .clone(let child):
+            fork(event, child: child, .unknown)
+        case .thread:
+            known(event)?.threaded = true
+        case .unshareFiles:
+            known(event)?.leaveShare()
+        case .ring:
+            opener(event).usesRing = true
         case .exitGroup:
-            guard let account = known(event) else { return noteStranger(event) }
+            guard let account = known(event) else { return noteStranger(event) { $0.ended = event.stamp } }
             end(account, stamp: event.stamp)
             note(account)
         case .exitThread:
@@ -116,18 +129,30 @@ public final class SocketLedger {
         }
     }
 
+    private func close(_ event: AuditEvent, _ range: ClosedRange<UInt32>, single: Int32? = nil) {
+        guard !settings.light, let account = known(event) else { return }
+        if let single {
+            account.descriptors.close(fd: single, stamp: event.stamp)
+        } else {
+            account.descriptors.closeRange(range, stamp: event.stamp)
+        }
+        for other in account.sharers { other.descriptors.lose(range) }
+        note(account)
+    }
+
+    private func setCloseOnExec(_ event: AuditEvent, _ range: ClosedRange<UInt32>, _ flag: Bool) {
+        guard !settings.light, let account = known(event) else { return }
+        account.descriptors.setCloseOnExec(range, flag)
+        for other in account.sharers { other.descriptors.setCloseOnExec(range, flag) }
+        note(account)
+    }
+
     /// The host of this node began anew (serials restarted): every process of before is gone.
     public func rebooted(node: NameID) {
         for (slot, account) in current where slot.node == node { end(account, stamp: account.lastStamp) }
     }
 
-    /// The end of a process that is not on the books, for a fork record that comes after it.
-    private func noteStranger(_ event: AuditEvent) {
-        if strangersGone.count > 4_096 { strangersGone.removeAll(keepingCapacity: true) }
-        strangersGone[Slot(node: event.node, pid: event.pid)] = event.stamp
-    }
-
-    private func note(_ account: ProcessAccount) {
+    func note(_ account: ProcessAccount) {
         if account.inScope { used += 1 }
     }
 
@@ -138,6 +163,7 @@ public final class SocketLedger {
         // got the pid of one killed by a signal, which leaves no record.
         if account.descriptors.live[fd] != nil, let fresh = successor(of: account, event) { owner = fresh }
         owner.descriptors.open(fd: fd, descriptor)
+        for other in owner.sharers { other.descriptors.lose(UInt32(fd)...UInt32(fd)) }
         // A thread's record that was written after exit_group's.
         if let ended = owner.ended { owner.descriptors.end(stamp: ended) }
         note(owner)
@@ -145,56 +171,15 @@ public final class SocketLedger {
 
     private func duplicate(_ event: AuditEvent, _ from: Int32, _ to: Int32, over: Bool, _ closeOnExec: Bool) {
         guard !settings.light, from >= 0, to >= 0, let account = known(event) else { return }
+        let lent = account.sharers.lazy.compactMap { $0.descriptors.live[from] }.first
         account.descriptors.duplicate(
-            from: from, to: to, over: over, closeOnExec: closeOnExec, serial: event.serial,
+            from: from, lent: lent, to: to, over: over, closeOnExec: closeOnExec, serial: event.serial,
             stamp: event.stamp, epoch: epoch)
+        if from != to {
+            for other in account.sharers { other.descriptors.lose(UInt32(to)...UInt32(to)) }
+        }
         if let ended = account.ended { account.descriptors.end(stamp: ended) }
         note(account)
-    }
-
-    private func execute(_ event: AuditEvent) {
-        guard var account = known(event) else { return }
-        if !account.descriptors.isEmpty, let fresh = successor(of: account, event) { account = fresh }
-        account.descriptors.execute()
-        // The record carries the new names, and the caller is the main thread from now on.
-        account.comm = event.comm
-        account.exe = event.exe
-        account.script = .none
-        if settings.live, let probed = probe?(event.pid), probed.startTicks == account.startTicks {
-            account.script = probed.script
-        }
-        judgeScope(account)
-        note(account)
-    }
-
-    private func fork(_ event: AuditEvent, child: Int32) {
-        guard child > 0 else { return }
-        let slot = Slot(node: event.node, pid: child)
-        // A process that is still on the books under the child's pid ended unseen, unless what we
-        // know of it began after this call did: then it is the child itself, written first.
-        if let old = current[slot], !old.hasEnded, old.firstStamp < event.stamp {
-            // In a container the number is that of its own pid namespace: another process's here.
-            if old.startTicks != 0, probe?(child)?.startTicks == old.startTicks { return }
-            end(old, stamp: event.stamp)
-        }
-        // A vforked child may have come and gone before this record was written.
-        if let gone = strangersGone[slot], gone >= event.stamp { return }
-        if let gone = current[slot], gone.hasEnded, gone.firstStamp >= event.stamp { return }
-        guard let parent = known(event), !parent.descriptors.isEmpty, !settings.light else { return }
-        var born = event
-        born.pid = child
-        born.ppid = event.pid
-        let living = current[slot].flatMap { $0.hasEnded ? nil : $0 }
-        let account = living ?? create(born, byFork: true)
-        for (fd, descriptor) in parent.descriptors.live where account.descriptors.live[fd] == nil {
-            var inherited = descriptor
-            inherited.origin = .inherited
-            inherited.serial = event.serial
-            inherited.stamp = event.stamp
-            inherited.closableFrom = event.stamp
-            inherited.epoch = epoch
-            account.descriptors.open(fd: fd, inherited)
-        }
     }
 
     // MARK: whose event it is
@@ -205,7 +190,7 @@ public final class SocketLedger {
     }
 
     /// The account of the event's process, brought up to date; nil when nothing of it is on the books.
-    private func known(_ event: AuditEvent) -> ProcessAccount? {
+    func known(_ event: AuditEvent) -> ProcessAccount? {
         guard var account = current[Slot(node: event.node, pid: event.pid)] else { return nil }
         if account.hasEnded {
             // Threads write their last records after exit_group; anything entered later than that
@@ -238,7 +223,7 @@ public final class SocketLedger {
     }
 
     /// - Parameter byFork: the event is the parent's call, entered before the process began.
-    private func create(_ event: AuditEvent, byFork: Bool = false) -> ProcessAccount {
+    func create(_ event: AuditEvent, byFork: Bool = false) -> ProcessAccount {
         let slot = Slot(node: event.node, pid: event.pid)
         if let old = current[slot] { end(old, stamp: old.lastStamp) }
         let account = ProcessAccount(event: event, state: settings.live ? .running : .unknown)
@@ -253,12 +238,16 @@ public final class SocketLedger {
         account.startedHere = account.start > watchingSince
         current[slot] = account
         judgeScope(account)
+        if let parent = unborn.removeValue(forKey: slot).flatMap({ current[$0] }) {
+            inherit(account, from: parent, event)
+        }
+        findSharer(account)
         return account
     }
 
     /// Another process that took the pid over without a record of the old one's end; nil when the
     /// account still owns it.
-    private func successor(of account: ProcessAccount, _ event: AuditEvent) -> ProcessAccount? {
+    func successor(of account: ProcessAccount, _ event: AuditEvent) -> ProcessAccount? {
         guard let probed = probe?(event.pid) else { return nil }
         if account.startTicks != 0 {
             guard probed.startTicks > account.startTicks else { return nil }
@@ -271,12 +260,13 @@ public final class SocketLedger {
         return create(event)
     }
 
-    private func adopt(_ account: ProcessAccount, _ probed: ProcessProbe) {
+    func adopt(_ account: ProcessAccount, _ probed: ProcessProbe) {
         account.startTicks = probed.startTicks
         account.start = probed.start
         account.comm = probed.comm
         account.script = probed.script
         account.nameFromProc = true
+        if probed.threaded { account.threaded = true }
     }
 
     /// Records carry the calling thread's name. Without /proc the one that looks like the

@@ -50,10 +50,33 @@ public struct ProcScanner {
     /// Who owns the pid now; nil when nobody does.
     public func probe(_ pid: Int32) -> ProcessProbe? {
         guard let stat = Self.stat(pid) else { return nil }
-        return ProcessProbe(
+        var probe = ProcessProbe(
             startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
             comm: names.intern(stat.comm), script: names.intern(Self.script(pid)))
+        probe.threaded = stat.threads > 1
+        return probe
     }
+
+    /// How live processes belong together, from /proc and kcmp(2).
+    public static let kin: ProcessKin = {
+        let ours = SmallFile.link("/proc/self/ns/pid")
+        return ProcessKin(
+            isThread: { id in
+                // /proc/ID answers for threads too; Tgid says whose they are (proc(5)).
+                guard let status = SmallFile.read("/proc/\(id)/status", limit: 4_096) else { return nil }
+                let lines = status.split(separator: 0x0A)
+                guard let line = lines.first(where: { $0.starts(with: "Tgid:".utf8) }),
+                    let owner = line.split(whereSeparator: { $0 == 0x09 || $0 == 0x20 }).last
+                else { return nil }
+                return !owner.elementsEqual("\(id)".utf8)
+            },
+            shareTable: { a, b in
+                guard SharedTable.isShared(a, b) == true else { return false }
+                // Those whose main thread has ended have no table at all, and in that are alike.
+                return stat(a)?.isDead == false && stat(b)?.isDead == false
+            },
+            isInOtherNamespace: { pid in SmallFile.link("/proc/\(pid)/ns/pid").map { $0 != ours } })
+    }()
 
     static func script(_ pid: Int32) -> [UInt8] {
         ScriptName.find(commandLine: SmallFile.read("/proc/\(pid)/cmdline", limit: 8_192) ?? [])

@@ -38,7 +38,7 @@ public struct Monitor: ~Copyable {
         let scanner = ProcScanner(clock: clock, names: names)
         let ledger = SocketLedger(
             settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
-            probe: { scanner.probe($0) })
+            probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
             ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
         var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
