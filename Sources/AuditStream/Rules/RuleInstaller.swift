@@ -7,6 +7,10 @@ import Glibc
 public struct RuleInstaller: ~Copyable {
     private let control: AuditControl
     private var installed: [KernelRule] = []
+    /// What the plan wants, whoever's rules bring it.
+    private var planned: [KernelRule] = []
+    /// Rules that hid something before we came: told of once, at the start.
+    private var hidingBefore: [KernelRule] = []
     private var switchedOn = false
     private var daemonBefore: UInt32 = 0
     private var done = false
@@ -66,6 +70,8 @@ public struct RuleInstaller: ~Copyable {
             existing.removeAll { $0 == rule }
         }
         let cleared = RuleReview(existing: existing)
+        planned = plan.rules
+        hidingBefore = cleared.hiding(plan.rules, before: [])
         report.partlyShadowed = cleared.partlyShadowing(plan.rules).map { $0.text }
         do {
             try put(plan.rules, cleared, &report)
@@ -115,11 +121,28 @@ public struct RuleInstaller: ~Copyable {
         return arch?.value == Architecture.local.first?.elf
     }
 
-    /// How many of our rules someone else has taken out.
-    public func missing() throws(AuditError) -> Int {
-        guard !installed.isEmpty else { return 0 }
+    /// What others did to the rules since they went in.
+    public struct Inspection: Equatable, Sendable {
+        /// Rules of the plan that nothing brings any more.
+        public var missing = 0
+        /// Ours are there, but in another order: some were out for a while.
+        public var moved = false
+        /// Rules that came after ours and hide something of what we watch, in auditctl's words.
+        public var hiding: [String] = []
+    }
+
+    public func inspect() throws(AuditError) -> Inspection {
+        var found = Inspection()
+        guard !planned.isEmpty else { return found }
         let present = try control.rules()
-        return installed.count { !present.contains($0) }
+        let review = RuleReview(existing: present)
+        found.missing = planned.count {
+            installed.contains($0) ? !present.contains($0) : review.covering($0) == nil
+        }
+        let ours = present.filter(installed.contains)
+        found.moved = ours != installed.filter(ours.contains)
+        found.hiding = review.hiding(planned, before: installed).filter { !hidingBefore.contains($0) }.map(\.text)
+        return found
     }
 
     /// Takes out exactly what ``install(_:force:)`` put in. May be called again.

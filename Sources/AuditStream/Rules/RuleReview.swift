@@ -39,6 +39,14 @@ public struct RuleReview: Sendable {
         }
     }
 
+    /// Rules that keep events of these from being written, or from being made at all: `never` before the
+    /// first of `ours` (the kernel asks in order), on the task list, and exclude filters.
+    func hiding(_ rules: [KernelRule], before ours: [KernelRule]) -> [KernelRule] {
+        let first = existing.firstIndex(where: ours.contains) ?? existing.count
+        let ahead = RuleReview(existing: Array(existing[..<first])).partlyShadowing(rules)
+        return ahead + taskNever + excluding(types: [Int32(AUDIT_SYSCALL)]).map(\.rule)
+    }
+
     /// Whether both can match one event, as far as calls, architecture and file tell.
     private static func overlap(_ a: KernelRule, _ b: KernelRule) -> Bool {
         guard zip(a.mask, b.mask).contains(where: { $0 & $1 != 0 }) else { return false }

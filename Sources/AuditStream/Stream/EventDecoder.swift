@@ -25,6 +25,8 @@ public final class EventDecoder {
     private var calls = SyscallTable()
     /// Filled by the callback, emptied by ``take(_:)``.
     private var ready: [AuditEvent] = []
+    /// Changes of rules and switches, emptied by ``takeChanges()``.
+    private var changes: [ConfigChange] = []
     private var lastHost: (bytes: [UInt8], id: NameID) = ([], .none)
 
     /// - Parameter ownPid: 0 from an input, where nothing is our own.
@@ -38,6 +40,12 @@ public final class EventDecoder {
     public func take(_ body: (AuditEvent) -> Void) {
         for event in ready { body(event) }
         ready.removeAll(keepingCapacity: true)
+    }
+
+    /// What others, and we, did to the audit configuration since the last time.
+    public func takeChanges() -> [ConfigChange] {
+        defer { changes = [] }
+        return changes
     }
 
     /// Called by libauparse for each complete event.
@@ -54,6 +62,7 @@ public final class EventDecoder {
             case AUDIT_SYSCALL:
                 call = readSyscall(au, &fields, &comm, &exe)
                 isOurs = ownPid != 0 && fields.pid == ownPid
+            case AUDIT_CONFIG_CHANGE: readChange(au)
             case AUDIT_SOCKETCALL where call == .socketcall: readSocketcall(au, &fields)
             case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: readPair(au, &fields)
             case AUDIT_PROCTITLE where wantsScripts && call != nil: script = readScript(au)
@@ -188,6 +197,30 @@ public final class EventDecoder {
             }
         } while auparse_next_field(au) > 0
         fields.pair = found
+    }
+
+    private func readChange(_ au: OpaquePointer) {
+        guard let stamp = auparse_get_timestamp(au)?.pointee, auparse_first_field(au) > 0 else { return }
+        var change = ConfigChange(
+            what: .other, stamp: Int64(stamp.sec) * 1_000 + Int64(stamp.milli), auid: AuditEvent.unset)
+        repeat {
+            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+                continue
+            }
+            let value = Self.bytes(text)
+            switch FieldName.pack(name) {
+            case FieldName.op:
+                if value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
+                if value.elementsEqual("remove_rule".utf8) || value.elementsEqual("autoremove_rule".utf8) {
+                    change.what = .ruleRemoved
+                }
+            case FieldName.auditEnabled where strcmp(name, "audit_enabled") == 0:
+                change.what = RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other
+            case FieldName.auid: change.auid = identity(value)
+            default: break
+            }
+        } while auparse_next_field(au) > 0
+        changes.append(change)
     }
 
     private func readScript(_ au: OpaquePointer) -> NameID {

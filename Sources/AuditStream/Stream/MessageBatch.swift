@@ -49,22 +49,29 @@ final class MessageBatch {
 /// A classic socket filter (as tcpdump uses; no eBPF program) that keeps messages we never read
 /// out of our buffer. Source: domain.md, and the layout of struct nlmsghdr.
 enum MessageFilter {
+    /// Types that stand only beside a SYSCALL record of the same event (kernel/auditsc.c). All others
+    /// pass, whole: each tells that its serial has arrived. (A filter that cuts messages short would cut
+    /// them for the other listeners too: the kernel's copy is one for all.)
+    private static let beside = [
+        AUDIT_PATH, AUDIT_CWD, AUDIT_EXECVE, AUDIT_SOCKADDR, AUDIT_BPRM_FCAPS, AUDIT_IPC, AUDIT_MMAP,
+        AUDIT_OBJ_PID, AUDIT_CAPSET,
+    ]
+
     /// Failing to attach costs speed, not truth: the messages are then skipped here.
     static func attach(to fd: Int32, keepTitles: Bool) {
-        var kept = [AUDIT_SYSCALL, AUDIT_SOCKETCALL, AUDIT_FD_PAIR, AUDIT_EOE, AUDIT_CONFIG_CHANGE]
-        if keepTitles { kept.append(AUDIT_PROCTITLE) }
+        let dropped = keepTitles ? beside : [AUDIT_PROCTITLE] + beside
         let offset = UInt32(MemoryLayout<nlmsghdr>.offset(of: \nlmsghdr.nlmsg_type) ?? 4)
         var program = [sock_filter(code: UInt16(BPF_LD | BPF_H | BPF_ABS), jt: 0, jf: 0, k: offset)]
-        for (index, type) in kept.enumerated() {
+        for (index, type) in dropped.enumerated() {
             // The filter machine reads big-endian, the header is in host order.
-            let remaining = UInt8(kept.count - index)
+            let remaining = UInt8(dropped.count - index)
             program.append(
                 sock_filter(
                     code: UInt16(BPF_JMP | BPF_JEQ | BPF_K), jt: remaining, jf: 0,
                     k: UInt32(UInt16(type).bigEndian)))
         }
-        program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: UInt32.max))
+        program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
         program.withUnsafeMutableBufferPointer { code in
             var filter = sock_fprog(len: UInt16(code.count), filter: code.baseAddress)
             setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, socklen_t(MemoryLayout<sock_fprog>.size))

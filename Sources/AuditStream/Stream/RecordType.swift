@@ -6,4 +6,27 @@ public enum RecordType {
     public static func name(_ type: UInt16) -> String {
         audit_msg_type_to_name(Int32(type)).map { String(cString: $0) } ?? "UNKNOWN[\(type)]"
     }
+
+    /// Types that the decoder looks into; the others are not worth libauparse's time.
+    public static func isRead(_ type: UInt16, titles: Bool) -> Bool {
+        switch Int32(type) {
+        case AUDIT_SYSCALL, AUDIT_SOCKETCALL, AUDIT_FD_PAIR, AUDIT_EOE, AUDIT_CONFIG_CHANGE: true
+        case AUDIT_PROCTITLE: titles
+        default: false
+        }
+    }
+
+    /// The serial in a kernel message's text: `audit(1700000000.100:1000): ...`; nil where there is none.
+    public static func serial(_ message: UnsafeRawBufferPointer) -> UInt64? {
+        guard let colon = message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        var value: UInt64 = 0
+        var index = colon + 1
+        while index < message.count, index < 84, message[index] != UInt8(ascii: ")") {
+            let digit = message[index] &- 0x30
+            guard digit < 10 else { return nil }
+            value = value &* 10 &+ UInt64(digit)
+            index += 1
+        }
+        return index > colon + 1 ? value : nil
+    }
 }

@@ -20,6 +20,8 @@ enum FieldName {
     static let fd0 = pack("fd0")
     static let fd1 = pack("fd1")
     static let proctitle = pack("proctitl")
+    static let op = pack("op")
+    static let auditEnabled = pack("audit_en")
 
     static func pack(_ text: StaticString) -> UInt64 {
         text.withUTF8Buffer { bytes in

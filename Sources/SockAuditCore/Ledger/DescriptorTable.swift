@@ -18,6 +18,8 @@ struct DescriptorTable {
         var latest: Int64
         /// When it was opened (ms).
         var opened: Int64
+        /// It was counted as drift.
+        var drifts = false
     }
 
     /// A close belongs to the socket that was replaced when it was entered at most this long after
@@ -37,6 +39,8 @@ struct DescriptorTable {
     /// before /proc could tell the socket went in a way that leaves no trace. So CloseTOT may be too
     /// high, and Released too low, by at most this.
     private(set) var unsure = 0
+    /// Sockets from socket() that were found gone in /proc, and whose close no record told.
+    private(set) var drift = 0
 
     /// Numbers closed since the present look began; nil between looks. What the look saw there is old.
     private var closedDuringLook: Set<Int32>?
@@ -178,8 +182,13 @@ struct DescriptorTable {
     // MARK: what /proc says
 
     /// The fd is gone, or no socket any more, and no record told.
-    /// - Parameter at: when /proc was read (ms): a close entered later is another socket's.
-    mutating func vanish(fd: Int32, at: Int64) { expel(fd, latest: at) }
+    /// - Parameters:
+    ///   - at: when /proc was read (ms): a close entered later is another socket's.
+    ///   - drifts: nothing explains it; unless its close comes late after all.
+    mutating func vanish(fd: Int32, at: Int64, drifts: Bool = false) {
+        expel(fd, latest: at, drifts: drifts)
+        if drifts { drift += 1 }
+    }
 
     mutating func setInode(_ inode: UInt64, fd: Int32) { live[fd]?.inode = inode }
 
@@ -266,10 +275,12 @@ struct DescriptorTable {
         }
     }
 
-    private mutating func expel(_ fd: Int32, latest: Int64) {
+    private mutating func expel(_ fd: Int32, latest: Int64, drifts: Bool = false) {
         guard let gone = remove(fd, as: .released) else { return }
         ghosts[fd, default: []].append(
-            Ghost(family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom))
+            Ghost(
+                family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom,
+                drifts: drifts))
     }
 
     /// The close of a socket that was already counted as released; nil when there is none that it
@@ -280,6 +291,7 @@ struct DescriptorTable {
         else { return nil }
         let ghost = list.remove(at: index)
         ghosts[fd] = list.isEmpty ? nil : list
+        if ghost.drifts { drift -= 1 }
         if ghost.origin == .socket {
             released[ghost.family] -= 1
             closed[ghost.family] += 1

@@ -98,7 +98,9 @@ final class ProcessAccount {
     /// It lives in another pid namespace: what its fork returns is no pid of this host. Nil: not asked.
     var inOtherNamespace: Bool?
     /// How far /proc has put StillOPEN right against the records.
-    var drift = 0
+    var drift: Int { descriptors.drift + strangeSockets }
+    /// That part of it: sockets that were there and whose socket() no record told.
+    var strangeSockets = 0
     /// Baselines of the last table, for SocketLAST and CloseLAST.
     var openedAtTable = FamilyCounts()
     var closedAtTable = FamilyCounts()

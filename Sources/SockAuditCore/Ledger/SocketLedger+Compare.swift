@@ -62,12 +62,12 @@ extension SocketLedger {
                 if let was, was == still { account.descriptors.setInode(was, fd: fd) }
                 continue
             }
-            account.descriptors.vanish(fd: fd, at: now)
+            // A thread in the middle of something may be about to write the record of just this close.
+            if two?.isBusy == true && !explained { result.waiting += 1 }
+            let drifts = descriptor.origin == .socket && !explained && two?.isBusy != true
+            account.descriptors.vanish(fd: fd, at: now, drifts: drifts)
             result.vanished += 1
-            if descriptor.origin == .socket && !explained {
-                account.drift += 1
-                result.drift += 1
-            }
+            if drifts { result.drift += 1 }
         }
         return two == nil ? before : before.filter { after[$0.key] == $0.value }
     }
@@ -107,7 +107,7 @@ extension SocketLedger {
             let origin = copy ? .dup : origin(account, inode, info, look)
             // The record of its socket() is among the lost ones.
             if origin == .socket && !look.callsUnseen {
-                account.drift += 1
+                account.strangeSockets += 1
                 result.drift += 1
             }
             var descriptor = Descriptor(
@@ -157,14 +157,12 @@ extension SocketLedger {
     }
 
     /// Books a process that was there before we came, with the sockets it holds.
-    /// - Returns: how many of them were taken for ones whose record is lost.
-    @discardableResult
     public func adoptProcess(
         _ process: AuditEvent, probe: ProcessProbe, scan: ProcessScan, look: LookSettings
-    ) -> Int {
+    ) {
         guard case .alive(let sockets) = scan.presence, !sockets.isEmpty || scan.usesRing,
             current[Slot(node: .none, pid: process.pid)] == nil
-        else { return 0 }
+        else { return }
         let account = ProcessAccount(event: process, state: .running)
         account.startTicks = probe.startTicks
         account.start = probe.start
@@ -178,6 +176,5 @@ extension SocketLedger {
         var result = Settlement()
         account.startedHere = account.start > watchingSince
         adopt(account, sockets, look, &result)
-        return result.drift
     }
 }

@@ -37,7 +37,7 @@ extension SocketLedger {
     }
 
     func execute(_ event: AuditEvent) {
-        guard var account = known(event) else { return noteStranger(event) { $0.executed = event.stamp } }
+        guard var account = holder(event) else { return noteStranger(event) { $0.executed = event.stamp } }
         if !account.descriptors.isEmpty, let fresh = successor(of: account, event) { account = fresh }
         account.leaveShare()
         account.descriptors.execute()

@@ -88,6 +88,10 @@ extension SocketLedger {
         var key = FoldKey(node: account.node, name: account.comm)
         if folded[key] == nil && folded.count >= Self.foldedNames { key.name = .none }
         var fold = folded[key] ?? FoldedAccount()
+        if account.descriptors.unsure > 0 {
+            foldedUnsure.processes += 1
+            foldedUnsure.sockets += account.descriptors.unsure
+        }
         fold.processes += 1
         fold.figures += account.figures
         fold.first = min(fold.first, account.start)

@@ -20,6 +20,9 @@ public struct ProcessScan: Equatable, Sendable {
     public var threaded: Bool
     /// It holds an io_uring, which opens and closes without any record.
     public var usesRing: Bool
+    /// A thread of it runs, or waits in the kernel and cannot be disturbed (states R and D): it may be in
+    /// a call whose record is not written yet. Asked for in the second reading only.
+    public var isBusy = false
 
     public init(
         presence: Presence, startTicks: UInt64 = 0, start: Int64 = 0, comm: NameID = .none,
@@ -43,6 +46,8 @@ public struct Settlement: Equatable, Sendable {
     public var vanished = 0
     /// Sockets from socket() that /proc put right without a reason that we know.
     public var drift = 0
+    /// Descriptors that were gone while a thread was in the middle of something: their record may come.
+    public var waiting = 0
     /// Descriptors put back because the close we saw was another file's.
     public var resurrected = 0
     /// Processes whose descriptors could not be read.
@@ -51,9 +56,12 @@ public struct Settlement: Equatable, Sendable {
 }
 
 extension SocketLedger {
-    /// The processes that a look into /proc can say something about: those not known to have ended.
+    /// The processes that a look into /proc can say something about: those not known to have ended, and
+    /// in scope or with sockets that may come into it (by exec).
     public func watched() -> [Int32] {
-        current.values.compactMap { $0.hasEnded ? nil : $0.pid }
+        current.values.compactMap {
+            $0.hasEnded || (!$0.inScope && $0.descriptors.isBlank) ? nil : $0.pid
+        }
     }
 
     /// Begins a look into /proc. Descriptors opened from now on are not judged by it.
@@ -61,6 +69,18 @@ extension SocketLedger {
     public func beginLook() {
         epoch &+= 1
         for account in current.values where !account.hasEnded { account.descriptors.beginLook() }
+    }
+
+    /// Processes in scope that hold, or held, an io_uring.
+    public var ringUsers: Int {
+        endedRingUsers + current.values.count { $0.usesRing && $0.inScope && !$0.hasEnded }
+    }
+
+    /// Processes whose closes and releases may be mistaken for each other, and how many of them.
+    public var unsure: (processes: Int, sockets: Int) {
+        let accounts = current.values.filter { $0.inScope && !$0.hasEnded } + ended.dropFirst(endedHead)
+        let counts = accounts.filter(\.inScope).map(\.descriptors.unsure).filter { $0 > 0 }
+        return (counts.count + foldedUnsure.processes, counts.reduce(foldedUnsure.sockets, +))
     }
 
     /// The processes about which the records and the first reading disagree; read these again
@@ -119,7 +139,11 @@ extension SocketLedger {
         // Parents before their children: what both hold was the parent's.
         strange.sort { ($0.0.start, $0.0.pid) < ($1.0.start, $1.0.pid) }
         for (account, sockets) in strange { adopt(account, sockets, look, &result) }
-        for account in current.values where !account.hasEnded { account.descriptors.settled(before: now) }
+        for (slot, account) in current where !account.hasEnded {
+            account.descriptors.settled(before: now)
+            // Not in scope, and nothing to tell if it comes into it: its next event finds it again.
+            if !account.inScope && account.descriptors.isBlank { current[slot] = nil }
+        }
         return result
     }
 

@@ -49,6 +49,10 @@ public final class SocketLedger {
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
     public var watchingSince: Int64 = .max
+    /// Processes with an io_uring that have ended.
+    var endedRingUsers = 0
+    /// What the folded accounts add to ``unsure``.
+    var foldedUnsure = (processes: 0, sockets: 0)
     /// Counts looks into /proc: descriptors carry the epoch in which they were opened.
     var epoch: UInt32 = 0
     /// Events that opened, closed or changed a socket of a process in scope.
@@ -122,6 +126,12 @@ public final class SocketLedger {
             opener(event).usesRing = true
         case .exitGroup:
             guard let account = known(event) else { return noteStranger(event) { $0.ended = event.stamp } }
+            if account.descriptors.isBlank {
+                noteStranger(event) {
+                    $0.ended = event.stamp
+                    $0.executed = account.executed
+                }
+            }
             end(account, stamp: event.stamp)
             note(account)
         case .exitThread:
@@ -130,7 +140,7 @@ public final class SocketLedger {
     }
 
     private func close(_ event: AuditEvent, _ range: ClosedRange<UInt32>, single: Int32? = nil) {
-        guard !settings.light, let account = known(event) else { return }
+        guard !settings.light, let account = holder(event) else { return }
         if let single {
             account.descriptors.close(fd: single, stamp: event.stamp)
         } else {
@@ -183,6 +193,13 @@ public final class SocketLedger {
     }
 
     // MARK: whose event it is
+
+    /// The account of a call that a process without sockets makes as well. Live it gets one all the
+    /// same: it may have inherited some, which only /proc can tell, and /proc is asked about those on
+    /// the books. As long as nothing is found it has no row, and it is forgotten when it ends.
+    func holder(_ event: AuditEvent) -> ProcessAccount? {
+        known(event) ?? (settings.live && !settings.light ? create(event) : nil)
+    }
 
     /// The account of a call that opens something; made when there is none.
     private func opener(_ event: AuditEvent) -> ProcessAccount {
@@ -297,6 +314,7 @@ public final class SocketLedger {
 
     func end(_ account: ProcessAccount, stamp: Int64) {
         guard !account.hasEnded else { return }
+        if account.usesRing && account.inScope { endedRingUsers += 1 }
         account.end(stamp: max(stamp, account.start))
         if account.descriptors.isBlank {
             let slot = Slot(node: account.node, pid: account.pid)

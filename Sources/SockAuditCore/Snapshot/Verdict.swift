@@ -29,12 +29,14 @@ public struct Reason: Equatable, Sendable {
         /// Sockets that came by accept and the like keep growing: a server leaks those.
         case othersGrow = "others_grow"
         case backlogWait = "backlog_wait"
+        /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
+        case threadOrder = "thread_order"
 
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
             case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
-            case .othersGrow, .backlogWait, .skippedLines: nil
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder: nil
             default: .partial
             }
         }

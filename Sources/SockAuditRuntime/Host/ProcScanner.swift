@@ -40,6 +40,7 @@ public struct ProcScanner {
         private static func text(_ field: ArraySlice<UInt8>) -> String {
             String(decoding: field, as: UTF8.self)
         }
+        var isBusy: Bool { state == UInt8(ascii: "D") || state == UInt8(ascii: "R") }
         var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
     }
 
@@ -83,7 +84,8 @@ public struct ProcScanner {
     }
 
     /// One process's sockets and whether it lives.
-    public func scan(_ pid: Int32) -> ProcessScan {
+    /// - Parameter asksBusy: also whether a thread of it is in the middle of something.
+    public func scan(_ pid: Int32, asksBusy: Bool = false) -> ProcessScan {
         guard let stat = Self.stat(pid) else { return ProcessScan(presence: .gone) }
         if stat.isDead && stat.threads <= 1 { return ProcessScan(presence: .gone) }
         var scan = ProcessScan(
@@ -116,7 +118,14 @@ public struct ProcScanner {
             }
         }
         scan.presence = .alive(sockets: sockets)
+        if asksBusy { scan.isBusy = stat.isBusy || stat.threads > 1 && Self.hasBusyTask(pid) }
         return scan
+    }
+
+    private static func hasBusyTask(_ pid: Int32) -> Bool {
+        list("/proc/\(pid)/task").contains { tid in
+            SmallFile.read("/proc/\(pid)/task/\(tid)/stat").flatMap(Stat.init)?.isBusy == true
+        }
     }
 
     private static func livingTask(_ pid: Int32) -> String? {

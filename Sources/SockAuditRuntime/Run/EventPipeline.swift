@@ -7,7 +7,10 @@ public final class EventPipeline {
     private let decoder: EventDecoder
     public let ledger: SocketLedger
     private let live: Bool
+    private let wantsScripts: Bool
     private var windows: [NameID: ReorderWindow] = [:]
+    /// Which serials have come, of a live stream.
+    public private(set) var gaps = SerialGaps()
     /// Lines that wait to be fed together.
     private var text: [UInt8] = []
     private var prefixes: [UInt16: [UInt8]] = [:]
@@ -22,9 +25,13 @@ public final class EventPipeline {
     public init(ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool) throws(AuditError) {
         self.ledger = ledger
         self.live = live
+        self.wantsScripts = wantsScripts
         decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
         feed = try AuparseFeed(decoder: decoder)
     }
+
+    /// What others, and we, did to the audit configuration since the last time.
+    public func takeChanges() -> [ConfigChange] { decoder.takeChanges() }
 
     public var counters: EventDecoder.Counters { decoder.counters }
 
@@ -36,6 +43,8 @@ public final class EventPipeline {
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
+        if let serial = RecordType.serial(message) { gaps.saw(serial) }
+        guard RecordType.isRead(type, titles: wantsScripts) else { return }
         text.append(contentsOf: prefix(type))
         var end = message.count
         while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
@@ -43,6 +52,9 @@ public final class EventPipeline {
         text.append(0x0A)
         if text.count >= Self.block { pump() }
     }
+
+    /// Counts the serials that have been missing for too long. Call after reading.
+    public func settleGaps(at now: Int64) { gaps.settle(at: now) }
 
     /// Gives what was collected to libauparse, and its events to the windows.
     public func pump() {

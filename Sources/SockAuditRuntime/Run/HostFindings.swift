@@ -9,8 +9,8 @@ struct HostFindings {
     let isNarrowed: Bool
     /// Processes in scope that began before auditing did, and of which nothing was seen since.
     private var older: [ProcScanner.Running]
-    private var missingRules = 0
-    private var switchedOff = false
+    /// What others did to the rules while we ran. It stays: what was not audited is not in the totals.
+    private var changes = RuleChanges()
 
     init(
         settings: WatchSettings, report: RuleInstaller.Report, answer: ExecutableFinder.Answer,
@@ -47,14 +47,15 @@ struct HostFindings {
         return text
     }
 
-    mutating func update(_ status: KernelStatus, missing: Int) {
-        missingRules = missing
-        switchedOff = status.enabled == 0
+    mutating func update(
+        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange], at now: Int64
+    ) {
+        changes.take(status, inspection, records, at: now)
     }
 
     mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }
 
-    func reasons(scanner: ProcScanner, ledger: SocketLedger) -> [Reason] {
+    func reasons(scanner: ProcScanner, ledger: SocketLedger, clock: (Int64) -> String) -> [Reason] {
         var reasons: [Reason] = []
         let unseen = older.filter { process in
             !ledger.hasSeen(pid: process.pid, startTicks: process.startTicks)
@@ -70,17 +71,7 @@ struct HostFindings {
                     .archUnseen, count: 1,
                     "the kernel refused the \(name) rules, so such programs are not seen"))
         }
-        if missingRules > 0 {
-            reasons.append(
-                Reason(
-                    .rulesChanged, count: missingRules,
-                    "someone removed \(missingRules) of our rules while we ran"))
-        }
-        if switchedOff {
-            reasons.append(
-                Reason(.rulesChanged, count: 1, "someone switched auditing off while we ran (auditctl -e 0)"))
-        }
-        return reasons
+        return reasons + changes.reasons(clock: clock)
     }
 
     private static func olderThanAudit(_ processes: [ProcScanner.Running]) -> Reason {

@@ -13,20 +13,20 @@ extension Monitor {
         pipeline.settleOrder()
         ledger.beginLook()
         var first: [Int32: ProcessScan] = [:]
-        var rings = 0
-        for pid in ledger.watched() {
-            let scan = scanner.scan(pid)
-            if scan.usesRing { rings += 1 }
-            first[pid] = scan
-        }
+        for pid in ledger.watched() { first[pid] = scanner.scan(pid) }
         let looked = Clock.wall()
         behind = try !catchUp() || behind
         pipeline.settleOrder()
         var second: [Int32: ProcessScan] = [:]
-        for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid) }
-        if !second.isEmpty {
+        for round in 0..<Self.rounds {
+            second = [:]
+            for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid, asksBusy: true) }
+            if second.isEmpty { break }
+            if round > 0 { Self.sleep(milliseconds: 4) }
             behind = try !catchUp() || behind
             pipeline.settleOrder()
+            // Who is in the middle of a call may be about to write the record that explains it.
+            if !second.values.contains(where: \.isBusy) { break }
         }
         var head = try head(at: moment, final: final)
         let tables = SocketTables()
@@ -37,14 +37,14 @@ extension Monitor {
         if settings.mode == .proc { adoptRunning(look) }
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = losses.total
-            drift += adoptRunning(look)
+            adoptRunning(look)
         }
-        drift += settlement.drift
-        head.reasons += reasons(settlement, behind: behind, rings: rings)
+        let rows = ledger.takeRows(now: Clock.wall())
+        head.reasons += reasons(settlement, rows, behind: behind)
         // A reader that hangs must not keep the rules in: they go before the last table does.
         if final { for failure in installer.remove() { messages.error(failure.description) } }
         lastTable = moment
-        let snapshot = printer.snapshot(ledger.takeRows(now: Clock.wall()), head: head)
+        let snapshot = printer.snapshot(rows, head: head)
         let outcome = try printer.print(snapshot)
         if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
         return outcome
@@ -52,10 +52,7 @@ extension Monitor {
 
     /// Books processes that hold sockets and of which no record has come: those of before our
     /// start, and, after a loss, those whose every record is among the lost ones.
-    /// - Returns: how many sockets were taken for ones whose record is lost.
-    @discardableResult
-    func adoptRunning(_ look: LookSettings) -> Int {
-        var drift = 0
+    func adoptRunning(_ look: LookSettings) {
         for process in scanner.running() where process.pid != getpid() {
             guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
                 let probe = scanner.probe(process.pid)
@@ -65,9 +62,8 @@ extension Monitor {
                 serial: 0, stamp: Clock.wall(), pid: process.pid, uid: who.uid, auid: who.auid,
                 session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),
                 operation: .execute)
-            drift += ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
+            ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
         }
-        return drift
     }
 
     /// Reads until everything that happened before this call has been read.
@@ -93,6 +89,9 @@ extension Monitor {
         }
     }
 
+    /// How often doubtful processes that are in the middle of something are looked at again.
+    private static let rounds = 5
+
     /// How long a call's record may be on its way when others overtake it, in milliseconds.
     private static let writingTime: Int64 = 100
 
@@ -103,7 +102,8 @@ extension Monitor {
         let status = try installer.status()
         losses.sawKernelLost(status.lost, at: now)
         losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
-        host.update(status, missing: try installer.missing())
+        host.update(status, try installer.inspect(), pipeline.takeChanges(), at: now)
+        pipeline.settleGaps(at: Clock.steady())
         var head = SnapshotHead()
         head.host = HostInfo.name()
         head.kernel = HostInfo.kernel()
@@ -121,9 +121,17 @@ extension Monitor {
         return head
     }
 
-    private func reasons(_ settlement: Settlement, behind: Bool, rings: Int) -> [Reason] {
+    private func reasons(_ settlement: Settlement, _ rows: [Row], behind: Bool) -> [Reason] {
         let offset = settings.utc ? 0 : Clock.utcOffset(at: Clock.wall())
-        var reasons = losses.reasons { TimeText.timeOfDay($0, offset: offset) }
+        let clock = { (time: Int64) in TimeText.timeOfDay(time, offset: offset) }
+        var reasons = losses.reasons(clock: clock)
+        if pipeline.gaps.missing > 0 {
+            let count = pipeline.gaps.missing
+            reasons.append(
+                Reason(
+                    .missingSerials, count: count,
+                    "\(count) events never arrived: their serials are missing from the stream"))
+        }
         let malformed = pipeline.counters.malformed
         if malformed > 0 {
             reasons.append(
@@ -140,7 +148,8 @@ extension Monitor {
                 Reason(.procMode, count: 1, "proc mode has no rules in: only what /proc shows is counted"))
         case .standard, .full: break
         }
-        reasons += host.reasons(scanner: scanner, ledger: ledger)
+        reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
+        let drift = rows.reduce(0) { $0 + $1.drift }
         if drift > 0 {
             reasons.append(
                 Reason(
@@ -153,11 +162,26 @@ extension Monitor {
                     .behind, count: 1,
                     "records come faster than they can be read; what was queued first is in"))
         }
+        let rings = ledger.ringUsers
         if rings > 0 {
             reasons.append(
                 Reason(
                     .ioUring, count: rings,
-                    "\(rings) processes use io_uring, whose sockets leave no audit record"))
+                    "\(rings) processes use or used io_uring, whose sockets leave no audit record"))
+        }
+        let unsure = ledger.unsure
+        if unsure.sockets > 0 {
+            reasons.append(
+                Reason(
+                    .threadOrder, count: unsure.sockets,
+                    "threads of \(unsure.processes) processes used numbers twice within one clock tick: up to \(unsure.sockets) of their closes may be releases"
+                ))
+        }
+        if settlement.waiting > 0 {
+            reasons.append(
+                Reason(
+                    .behind, count: settlement.waiting,
+                    "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"))
         }
         if settlement.unreadable > 0 {
             let count = settlement.unreadable

@@ -17,8 +17,6 @@ public struct Monitor: ~Copyable {
     /// How much was lost when processes were last looked for that nobody told of.
     var adoptedAtLoss = 0
     var saidWaiting = false
-    /// Sockets that /proc has put right without a reason.
-    var drift = 0
     var host: HostFindings
     /// Steady milliseconds: the first deadline counts from here.
     let started: Int64

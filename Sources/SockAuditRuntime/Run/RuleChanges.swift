@@ -1,0 +1,70 @@
+import AuditStream
+import SockAuditCore
+
+/// What others did to the audit rules and switches while we ran. Sticky: calls that were not audited are
+/// missing from the totals for the rest of the run, also when everything is as before again.
+struct RuleChanges {
+    private var mostMissing = 0
+    private var missingSince: Int64?
+    private var movedSince: Int64?
+    private var offSince: Int64?
+    private var offBy = AuditEvent.unset
+    private var hiding: [(text: String, since: Int64)] = []
+    /// Who removed rules last, as far as a record told.
+    private var removedBy = AuditEvent.unset
+
+    mutating func take(
+        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange], at now: Int64
+    ) {
+        for record in records {
+            switch record.what {
+            case .enabled(0):
+                if offSince == nil { (offSince, offBy) = (record.stamp, record.auid) }
+            case .ruleRemoved: removedBy = record.auid
+            default: break
+            }
+        }
+        if status.enabled == 0 && offSince == nil { offSince = now }
+        if inspection.missing > mostMissing {
+            mostMissing = inspection.missing
+            missingSince = missingSince ?? now
+        }
+        if inspection.moved && missingSince == nil { movedSince = movedSince ?? now }
+        for text in inspection.hiding where !hiding.contains(where: { $0.text == text }) {
+            hiding.append((text, now))
+        }
+    }
+
+    /// - Parameter clock: how to write a time of day.
+    func reasons(clock: (Int64) -> String) -> [Reason] {
+        var reasons: [Reason] = []
+        if let since = missingSince {
+            reasons.append(
+                Reason(
+                    .rulesChanged, count: mostMissing,
+                    "someone\(Self.who(removedBy)) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                ))
+        }
+        if let since = movedSince {
+            reasons.append(
+                Reason(
+                    .rulesChanged, count: 1,
+                    "someone\(Self.who(removedBy)) took some of our rules out for a while, noticed at \(clock(since))"))
+        }
+        if let since = offSince {
+            reasons.append(
+                Reason(
+                    .rulesChanged, count: 1,
+                    "someone\(Self.who(offBy)) switched auditing off at \(clock(since)) while we ran (auditctl -e 0)"))
+        }
+        for (text, since) in hiding {
+            reasons.append(
+                Reason(
+                    .shadowedRule, count: 1,
+                    "a rule that someone added hides part of what is in scope, noticed at \(clock(since)): \(text)"))
+        }
+        return reasons
+    }
+
+    private static func who(_ auid: UInt32) -> String { auid == AuditEvent.unset ? "" : " (auid \(auid))" }
+}
