@@ -3,164 +3,149 @@ import Glibc
 import Testing
 
 extension Live {
-    /// Real programs, counted by somebody else at the same time.
-    @Suite struct Oracles {
-        @Test func straceCountsCurl() throws {
+    /// Programs that strace counts at the same time.
+    @Suite struct StraceOracle {
+        @Test func curl() throws {
             try Skips.need("strace", "curl")
-            let scratch = try Scratch()
             let server = try WebServer()
             let watched = try Watched()
-            let log = scratch.file("strace")
             let urls = (0..<12).flatMap { ["-o", "/dev/null", server.url + "?\($0)"] }
-            let traced = try run(
-                "strace",
-                [
-                    "-f", "-o", log, "-e", "trace=socket,close,close_range,dup2,dup3,execve", "curl", "-s",
-                    "--retry",
-                    "0",
-                ] + urls + ["-o", "/dev/null", "http://127.0.0.1:1/"], env: ["no_proxy": "*"])
+            let curl = try Subject(
+                "curl",
+                ["-s", "--retry", "0"] + urls + ["-o", "/dev/null", "http://127.0.0.1:1/"],
+                env: ["no_proxy": "*"], traced: true)
             // 7: the last one is refused.
-            #expect(traced.code == 7, "\(traced.err)")
+            #expect(try curl.child.wait() == 7, "\(curl.child.err)")
             let run = try watched.stop()
-            let told = try StraceLog(try String(contentsOfFile: log, encoding: .utf8))
-            #expect(told.account.socket.tcp >= 13)
-            expect(run.last, told.pid, is: told.account.ended, state: "exited")
-            #expect(try run.last.row(pid: told.pid).name == "curl")
+            let truths = try curl.truths()
+            #expect(truths.first?.socket.tcp ?? 0 >= 13)
+            expect(run.last, agreesWith: truths)
+            #expect(try run.last.row(pid: curl.pid).name == "curl")
             try server.end()
         }
 
-        @Test func bpftraceCountsNginx() throws {
-            guard Tool.find("bpftrace") != nil else { try Skips.skip("bpftrace is missing", optional: true) }
-            try Skips.need("nginx", "curl")
-            let mounted = try Self.mountTracing()
-            defer { for path in mounted { umount2(path, Int32(MNT_DETACH)) } }
-            let server = try WebServer()
-            let program =
-                "BEGIN { printf(\"ready\\n\"); } tracepoint:syscalls:sys_exit_socket /args->ret >= 0/ { @s[pid] = count(); }"
-            let counter = try Child("bpftrace", ["-e", program])
-            do { _ = try counter.outLine("ready", within: 90) } catch {
-                try Skips.skip("bpftrace cannot run here: \(counter.err.suffix(200))", optional: true)
+        /// A thread for every request, and an accepted connection that stays.
+        @Test func pythonServer() throws {
+            try Skips.need("strace", "curl", "bash")
+            let watched = try Watched(options: ["--interval", "1"])
+            let server = try WebServer(traced: true)
+            let curls = try Load.start(server.url, clients: 4, each: 50)
+            let client = try BashClient(server.port)
+            try Load.finish(curls)
+            // The listener, and the connection that is held.
+            try eventually("the server closes what it has served") { Proc.sockets(server.pid) == 2 }
+            let accepted = try #require(try server.subject.truths().first?.others?["accept"])
+            #expect(accepted == OtherCount(opened: 201, closed: 200, open: 1))
+            try compareHeldAndEnded(watched, [server.subject], least: 1) {
+                try client.end()
+                try server.end()
             }
-            let watched = try Watched()
-            let nginx = try Nginx(upstream: server.port)
-            for _ in 0..<15 {
-                let got = try run("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", nginx.url])
-                #expect(got.out == "200")
-            }
-            try nginx.end()
-            let ran = try watched.stop()
-            counter.signal(SIGINT)
-            _ = try counter.wait()
-            let counts = Self.counts(counter.out)
-            let rows = ran.last.rows.filter { $0.name == "nginx" && nginx.pids.contains($0.pid) }
-            #expect(
-                rows.reduce(0) { $0 + $1.socketTot.total } >= 16, "15 upstream connections and a listener")
-            for pid in nginx.pids {
-                let told = counts[pid] ?? 0
-                #expect(
-                    ran.last.rows(pid: pid).first?.socketTot.total ?? 0 == told,
-                    "nginx \(pid), \(ran.last.doubt)")
-            }
-            try server.end()
+            let last = try #require(try watched.tables.last)
+            // A server of HTTP/1.0 closes after every answer, so every request took a socket.
+            for curl in curls { #expect(try last.row(pid: curl.pid).closeTot.tcp == 50) }
         }
 
-        /// `@s[123]: 5` lines.
-        private static func counts(_ text: String) -> [Int32: Int] {
-            var found: [Int32: Int] = [:]
-            for line in text.split(separator: "\n") where line.hasPrefix("@s[") {
-                let parts = line.dropFirst(3).components(separatedBy: "]: ")
-                if parts.count == 2, let pid = Int32(parts[0]), let count = Int(parts[1]) {
-                    found[pid] = count
+        @Test func redisAndItsBenchmark() throws {
+            try Skips.need("strace", "redis-server", "redis-benchmark", "redis-cli")
+            let watched = try Watched(options: ["--interval", "1"])
+            let redis = try Redis(traced: true)
+            let clients = try [redis.client(unix: false), redis.client(unix: true)]
+            for unix in [false, true] {
+                let benchmark = try redis.benchmark(unix: unix, traced: true)
+                #expect(try benchmark.child.wait(120) == 0, "\(benchmark.child.err)")
+                let truth = try #require(try benchmark.truths().first)
+                #expect(unix ? truth.socket.other >= 20 : truth.socket.tcp >= 20)
+            }
+            let listening = 3
+            try eventually("redis closes what it has served; \(Proc.sockets(redis.pid))") {
+                Proc.sockets(redis.pid) <= listening + clients.count
+            }
+            let accepted = try #require(try redis.subject.truths().first?.others?["accept"])
+            #expect(accepted.opened >= 42 && accepted.open == 2)
+            try compareHeldAndEnded(watched, [redis.subject], least: 1) {
+                for client in clients {
+                    client.closeInput()
+                    #expect(try client.wait() == 0)
                 }
+                try redis.end()
             }
-            return found
         }
 
-        /// Mounts what bpftrace needs and is not there.
-        private static func mountTracing() throws -> [String] {
-            var mounted: [String] = []
-            let wanted = [
-                ("debugfs", "/sys/kernel/debug", "/sys/kernel/debug/tracing"),
-                ("tracefs", "/sys/kernel/tracing", "/sys/kernel/tracing/events"),
-            ]
-            for (type, path, probe) in wanted where access(probe, F_OK) != 0 {
-                if mount(type, path, type, 0, nil) == 0 { mounted.append(path) }
+        @Test func bashAndItsDevTcp() throws {
+            try Skips.need("strace", "bash")
+            let folder = try Scratch()
+            let server = try WebServer()
+            let watched = try Watched(options: ["--interval", "1"])
+            let script = try folder.write("client.sh", Self.script)
+            let bash = try Subject("bash", [script, "\(server.port)"], traced: true)
+            _ = try bash.child.outLine("up")
+            let truth = try #require(try bash.truths().first)
+            // What the script is for: some of each.
+            #expect(truth.open.tcp >= 1 && truth.open.udp >= 1)
+            #expect(truth.close.tcp >= 1 && truth.close.udp >= 1 && truth.released.tcp >= 1)
+            try compareHeldAndEnded(watched, [bash], least: 3) {
+                bash.child.closeInput()
+                let code = try bash.child.wait()
+                #expect(code == 0, "\(bash.child.err)")
             }
-            return mounted
+            try server.end()
         }
+
+        /// bash asks for a socket, moves it with dup2 to the number it was told, and closes the first;
+        /// only where both are the same it stays what socket() gave.
+        private static let script = #"""
+            to=/dev/tcp/127.0.0.1/$1
+            exec 3<>$to                     # stays
+            exec 6<>$to                     # moved
+            exec 4<>$to                     # stays, until the next line goes over it
+            exec 4</dev/null
+            exec 5<>$to
+            exec 5>&-
+            exec 5<>/dev/udp/127.0.0.1/9
+            exec 5>&-
+            exec 5<>/dev/udp/127.0.0.1/9
+            for i in 1 2 3; do exec {many}<>$to; done
+            exec {many}>&-
+            (exec 3>&- 7<>$to; exec 3<>$to; exec 7>&-)
+            (exec 8<>$to; exec 8</dev/null; exec /bin/true)
+            /bin/true <$to
+            echo up
+            read -r line
+            exit 0
+            """#
     }
-}
 
-/// What strace saw one process do. Only for programs that do not fork.
-struct StraceLog {
-    var pid: Int32 = 0
-    var account = Account()
-    private var held: [Int: WritableKeyPath<Figure, Int>] = [:]
-    private var pending: [Int32: String] = [:]
-
-    init(_ text: String) throws {
-        for raw in text.split(separator: "\n") {
-            guard let blank = raw.firstIndex(of: " "), let thread = Int32(raw[..<blank]) else {
-                throw LiveError("strace: \(raw)")
+    /// Programs that need no library of ours, or of another width, by strace and by what they were told.
+    @Suite struct CounterOracle {
+        @Test(arguments: ["counter", "counter32", "counter-static"])
+        func counted(_ name: String) throws {
+            try Skips.need("strace")
+            let program = Host.workload(name)
+            guard access(program, X_OK) == 0 else {
+                try Skips.skip("the workload \(name) could not be built", optional: name != "counter")
             }
-            if pid == 0 { pid = thread }
-            var line = raw[blank...].trimmingCharacters(in: .whitespaces)
-            if line.hasSuffix("<unfinished ...>") {
-                pending[thread] = String(line.dropLast("<unfinished ...>".count))
-                continue
+            #expect(try Self.isNarrow(program) == (name == "counter32"))
+            let watched = try Watched(options: ["--interval", "1"])
+            let counter = try Subject(
+                program, ["--tcp", "9", "--udp", "8", "--unix", "7", "--close", "500", "--hold", "600"],
+                traced: true)
+            _ = try counter.child.outLine("ready ")
+            let libraries = try String(contentsOfFile: "/proc/\(counter.pid)/maps", encoding: .utf8)
+            #expect(libraries.contains("libc.so") == (name != "counter-static"))
+            let truth = try #require(try counter.truths().first)
+            #expect(truth.socket == Figure(tcp: 9, udp: 8, other: 7))
+            #expect(truth.close == Figure(tcp: 4, udp: 4, other: 3))
+            try compareHeldAndEnded(watched, [counter], least: 1) {
+                counter.signal(SIGKILL)
+                _ = try counter.child.wait()
             }
-            if line.hasPrefix("<... "), let end = line.range(of: "resumed>") {
-                line = (pending.removeValue(forKey: thread) ?? "") + line[end.upperBound...]
-            }
-            take(line)
         }
-    }
 
-    private mutating func take(_ line: String) {
-        guard let open = line.firstIndex(of: "("),
-            let equals = line.range(of: ") = ", options: .backwards)
-                ?? line.range(of: ")   ", options: .backwards)
-        else { return }
-        let call = line[..<open]
-        let arguments = line[line.index(after: open)..<equals.lowerBound].components(separatedBy: ", ")
-        let rest = line[equals.upperBound...].trimmingCharacters(in: CharacterSet(charactersIn: " ="))
-        guard let result = rest.split(separator: " ").first.flatMap({ Int($0) }), result >= 0 else { return }
-        switch call {
-        case "socket":
-            let family = Self.family(arguments)
-            Self.add(&account.socket, family)
-            Self.add(&account.open, family)
-            held[result] = family
-        case "close": if let fd = Int(arguments[0]) { drop(fd, closed: true) }
-        case "close_range":
-            let first = Int(arguments[0]) ?? 0
-            for fd in held.keys where fd >= first && fd <= (Int(arguments[1]) ?? Int.max) {
-                drop(fd, closed: true)
-            }
-        case "dup2", "dup3":
-            if let to = Int(arguments[1]), arguments[0] != arguments[1] { drop(to, closed: false) }
-        default: break
+        /// The class of an ELF file (elf(5)): 1 is 32 bit.
+        private static func isNarrow(_ program: String) throws -> Bool {
+            let file = try #require(FileHandle(forReadingAtPath: program))
+            defer { try? file.close() }
+            return try #require(try file.read(upToCount: 5)).last == 1
         }
-    }
-
-    private mutating func drop(_ fd: Int, closed: Bool) {
-        guard let family = held.removeValue(forKey: fd) else { return }
-        if closed { Self.add(&account.close, family) } else { Self.add(&account.released, family) }
-        account.open[keyPath: family] -= 1
-        account.open.total -= 1
-    }
-
-    private static func add(_ figure: inout Figure, _ family: WritableKeyPath<Figure, Int>) {
-        figure[keyPath: family] += 1
-        figure.total += 1
-    }
-
-    private static func family(_ arguments: [String]) -> WritableKeyPath<Figure, Int> {
-        guard arguments.count == 3, ["AF_INET", "AF_INET6"].contains(arguments[0]) else { return \.other }
-        let type = arguments[1].split(separator: "|").first
-        let `protocol` = arguments[2]
-        if type == "SOCK_STREAM" && ["IPPROTO_TCP", "IPPROTO_IP"].contains(`protocol`) { return \.tcp }
-        if type == "SOCK_DGRAM" && ["IPPROTO_UDP", "IPPROTO_IP"].contains(`protocol`) { return \.udp }
-        return \.other
     }
 }

@@ -5,16 +5,18 @@ import Testing
 /// `python3 -m http.server` on a free port of the loopback.
 final class WebServer {
     private let folder: Scratch
-    let child: Child
+    let subject: Subject
     let port: Int
+    var pid: pid_t { subject.pid }
     var url: String { "http://127.0.0.1:\(port)/" }
 
-    init() throws {
+    init(traced: Bool = false) throws {
         folder = try Scratch()
         try folder.write("index.html", "<p>hello</p>\n")
-        child = try Child(
-            Tool.python, ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder.path])
-        let line = try child.outLine("Serving HTTP on ")
+        subject = try Subject(
+            Tool.python, ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder.path],
+            traced: traced)
+        let line = try subject.child.outLine("Serving HTTP on ")
         let words = line.split(separator: " ")
         guard let at = words.firstIndex(of: "port"), let port = Int(words[at + 1]) else {
             throw LiveError("no port in '\(line)'")
@@ -23,8 +25,8 @@ final class WebServer {
     }
 
     func end() throws {
-        child.signal(SIGTERM)
-        _ = try child.wait()
+        subject.signal(SIGTERM)
+        _ = try subject.child.wait()
     }
 
     /// A port that was free a moment ago.

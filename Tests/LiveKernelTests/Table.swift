@@ -41,6 +41,11 @@ struct Account: Equatable, CustomStringConvertible {
     var ended: Account { Account(socket: socket, close: close, released: released + open, open: Figure()) }
 }
 
+/// Sockets that came another way than socket().
+struct OtherCount: Codable, Equatable {
+    var opened, closed, open: Int
+}
+
 /// One line of a workload's truth.
 struct Truth: Decodable {
     var phase: String
@@ -49,6 +54,8 @@ struct Truth: Decodable {
     var close: Figure
     var released: Figure
     var open: Figure
+    /// Only strace's account has it.
+    var others: [String: OtherCount]?
     var account: Account { Account(socket: socket, close: close, released: released, open: open) }
 
     static func parse(_ line: String) throws -> Truth {
@@ -70,7 +77,10 @@ struct Table: Decodable {
         var state: String
         var drift: Int
         var socketTot, socketLast, closeTot, closeLast, released, stillOpen: Figure
+        var others: [String: OtherCount]
 
+        /// What /proc/PID/fd should show, whoever opened it.
+        var sockets: Int { stillOpen.total + others.values.reduce(0) { $0 + $1.open } }
         var account: Account {
             Account(socket: socketTot, close: closeTot, released: released, open: stillOpen)
         }
