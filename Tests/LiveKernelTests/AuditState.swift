@@ -134,6 +134,37 @@ enum Proc {
         }
     }
 
+    /// Parent of every process, by pid.
+    static func parents() -> [pid_t: pid_t] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        var found: [pid_t: pid_t] = [:]
+        for pid in names.compactMap({ pid_t($0) }) {
+            guard let stat = stat(pid), let parent = pid_t(stat[1]) else { continue }
+            found[pid] = parent
+        }
+        return found
+    }
+
+    /// The fields of /proc/PID/stat behind the name (proc(5)): state, parent, ...
+    static func stat(_ pid: pid_t) -> [Substring]? {
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
+        let text = String(decoding: data, as: UTF8.self)
+        guard let name = text.lastIndex(of: ")") else { return nil }
+        return text[text.index(after: name)...].split(separator: " ")
+    }
+
+    /// The process and all that it and its children started, while they live.
+    static func descendants(_ pid: pid_t) -> [pid_t] {
+        let parents = parents()
+        var found = parents[pid] == nil ? [] : [pid]
+        var next = 0
+        while next < found.count {
+            found += parents.filter { $0.value == found[next] }.keys
+            next += 1
+        }
+        return found
+    }
+
     static func children(_ pid: pid_t) -> [pid_t] {
         let data = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(pid)/children") ?? Data()
         return String(decoding: data, as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }

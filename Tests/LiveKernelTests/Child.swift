@@ -198,7 +198,9 @@ final class Child {
     }
 
     private static func lines(_ text: String) -> [String] {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        // By scalars: to Swift the \r\n that sshd writes is one character, and not \n.
+        var lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { String(String.UnicodeScalarView($0)) }
         lines.removeLast()
         return lines
     }

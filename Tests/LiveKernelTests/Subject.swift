@@ -104,5 +104,6 @@ func compareHeldAndEnded(
     expect(last, agreesWith: truths, location: location)
     let ended = truths.count { $0.hasEnded }
     let counted = truths.count { $0.usedSockets }
-    #expect(ended == truths.count && counted >= least, "\(truths)", sourceLocation: location)
+    #expect(ended == truths.count, sourceLocation: location)
+    #expect(counted >= least, sourceLocation: location)
 }

@@ -34,6 +34,12 @@ final class Watched {
         line = try child.errLine("sockaudit: watching")
     }
 
+    /// Where a test failed: so that sockaudit takes its rules out, and the failure is the only one.
+    deinit {
+        child.signal(SIGTERM)
+        _ = try? child.wait(30)
+    }
+
     var pid: pid_t { child.pid }
     var tables: [Table] { get throws { try child.outLines.map(Table.parse) } }
 
