@@ -125,13 +125,17 @@ enum Proc {
     }
 
     /// How many sockets the process holds, whoever opened them.
-    static func sockets(_ pid: pid_t) -> Int {
+    static func sockets(_ pid: pid_t) -> Int { socketLinks(pid).count }
+
+    /// Descriptor and `socket:[INODE]`.
+    static func socketLinks(_ pid: pid_t) -> [String: String] {
         let folder = "/proc/\(pid)/fd"
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.count { name in
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"))?
-                .hasPrefix("socket:") ?? false
+        var found: [String: String] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
+            if let link, link.hasPrefix("socket:") { found[name] = link }
         }
+        return found
     }
 
     /// Parent of every process, by pid.
