@@ -25,6 +25,19 @@ enum ReplayFixtures {
         }
         return try Data(contentsOf: file)
     }
+
+    /// Bytes, not ==: two texts that merely look alike are a difference.
+    static func expectGolden(_ name: String, _ text: String) throws {
+        let kept = try golden(name, Data(text.utf8))
+        guard Data(text.utf8) != kept else { return }
+        let old = String(decoding: kept, as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false)
+        let new = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let line = zip(old, new).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        let from = line ?? min(old.count, new.count)
+        let shown = new.dropFirst(from).prefix(4).joined(separator: "\n")
+        Issue.record("\(name) differs from line \(from + 1) on:\n\(shown)")
+    }
 }
 
 /// A folder of its own that goes away with the test.
@@ -84,6 +97,16 @@ struct ReplayCounts: Equatable, Codable {
     }
 }
 
+extension ReplayCounts {
+    init(_ object: Any?) throws {
+        let counts = try #require(object as? [String: Int])
+        total = try #require(counts["total"])
+        tcp = try #require(counts["tcp"])
+        udp = try #require(counts["udp"])
+        other = try #require(counts["other"])
+    }
+}
+
 struct ReplayFigures: Equatable {
     var opened = ReplayCounts()
     var openedLast = ReplayCounts()
@@ -96,10 +119,7 @@ struct ReplayFigures: Equatable {
 
     init(_ object: [String: Any]) throws {
         func read(_ name: String) throws -> ReplayCounts {
-            let counts = try #require(object[name] as? [String: Int])
-            return ReplayCounts(
-                total: try #require(counts["total"]), tcp: try #require(counts["tcp"]),
-                udp: try #require(counts["udp"]), other: try #require(counts["other"]))
+            try ReplayCounts(object[name])
         }
         opened = try read("socket_tot")
         openedLast = try read("socket_last")
@@ -130,6 +150,8 @@ struct ReplayReport {
     /// The table without what differs from host to host; nil when none was written.
     let table: NSDictionary?
     let rows: [ReplayRow]
+    /// The rows whole.
+    let objects: [[String: Any]]
     let totals: ReplayFigures
     /// Reasons: code to count.
     let reasons: [String: Int]
@@ -154,14 +176,15 @@ struct ReplayReport {
     private init(_ code: Int32, _ data: Data?) throws {
         self.code = code
         guard let data, !data.isEmpty else {
-            (table, rows, totals, reasons, verdict) = (nil, [], ReplayFigures(), [:], "")
+            (table, rows, objects, totals, reasons, verdict) = (nil, [], [], ReplayFigures(), [:], "")
             return
         }
         var object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         object["host"] = nil
         object["kernel"] = nil
         table = object as NSDictionary
-        rows = try #require(object["rows"] as? [[String: Any]]).map { row in
+        objects = try #require(object["rows"] as? [[String: Any]])
+        rows = try objects.map { row in
             ReplayRow(
                 node: try #require(row["node"] as? String), pid: try #require(row["pid"] as? Int),
                 name: try #require(row["name"] as? String), state: try #require(row["state"] as? String),
