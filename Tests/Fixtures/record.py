@@ -18,8 +18,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/recording")
-import audit  # noqa: E402
-import shape  # noqa: E402
+import audit
+import shape
 
 # A fixed place, so that a new recording differs by its figures only; also in recording/stories.c.
 PROGRAMS = b"/var/tmp/sockaudit-fixture"
@@ -175,6 +175,8 @@ def main(names):
     unknown = set(names) - set(STORIES)
     if unknown:
         sys.exit("record.py: there is no %s" % ", ".join(sorted(unknown)))
+    if os.geteuid() != 0:
+        sys.exit("record.py: rules and records are root's")
     # Ended by a signal it still puts everything back.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name in names or STORIES:

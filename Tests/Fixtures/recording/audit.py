@@ -14,6 +14,8 @@ import time
 
 LOCK = "/run/lock/sockaudit-live-tests"
 KEY = "fixture"
+# What Python's socket module does not name.
+NETLINK_AUDIT, READLOG, SO_RCVBUFFORCE = 9, 1, 33
 
 # linux/audit.h; what is not here is not written to a fixture.
 TYPES = {
@@ -108,9 +110,9 @@ class Multicast:
 
     def __enter__(self):
         self.lines, self.stopping = [], False
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9)
-        self.socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
-        self.socket.bind((0, 1))
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+        self.socket.bind((0, READLOG))
         self.thread = threading.Thread(target=self.read)
         self.thread.start()
         return self
