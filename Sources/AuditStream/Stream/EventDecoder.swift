@@ -14,6 +14,9 @@ public final class EventDecoder {
         public var malformed = 0
         /// Events of architectures that libaudit does not know.
         public var foreign = 0
+        /// Calls without their PROCTITLE, in a log that has it before and after: the kernel writes it with
+        /// every call (audit_log_exit, kernel/auditsc.c), so records were lost.
+        public var torn = 0
     }
 
     public private(set) var counters = Counters()
@@ -23,6 +26,8 @@ public final class EventDecoder {
     /// PROCTITLE is read for the script's name.
     private let wantsScripts: Bool
     private var calls = SyscallTable()
+    /// By node: whether calls have their PROCTITLE, and how many lacked it since the last that had.
+    private var titles: [NameID: (seen: Bool, lacking: Int)] = [:]
     /// Filled by the callback, emptied by ``take(_:)``.
     private var ready: [AuditEvent] = []
     /// Changes of rules and switches, emptied by ``takeChanges()``.
@@ -57,20 +62,26 @@ public final class EventDecoder {
         var exe = NameID.none
         var script = NameID.none
         var isOurs = false
+        var isCall = false
+        var hasTitle = false
         repeat {
             switch auparse_get_type(au) {
             case AUDIT_SYSCALL:
+                isCall = true
                 call = readSyscall(au, &fields, &comm, &exe)
                 isOurs = ownPid != 0 && fields.pid == ownPid
             case AUDIT_CONFIG_CHANGE: readChange(au)
             case AUDIT_SOCKETCALL where call == .socketcall: readSocketcall(au, &fields)
             case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: readPair(au, &fields)
-            case AUDIT_PROCTITLE where wantsScripts && call != nil: script = readScript(au)
+            case AUDIT_PROCTITLE:
+                hasTitle = true
+                if wantsScripts && call != nil { script = readScript(au) }
             default: break
             }
         } while auparse_next_record(au) > 0
         if isOurs { return }
         counters.events += 1
+        if isCall && ownPid == 0 { countTitle(au, hasTitle) }
         guard let call else {
             if fields.malformed { counters.malformed += 1 }
             return
@@ -93,6 +104,18 @@ public final class EventDecoder {
             if case .socket = operation { event.kind = OperationBuilder.kind(call, fields) }
             ready.append(event)
         }
+    }
+
+    private func countTitle(_ au: OpaquePointer, _ hasTitle: Bool) {
+        let node = host(auparse_get_timestamp(au)?.pointee.host)
+        var found = titles[node] ?? (false, 0)
+        if hasTitle {
+            counters.torn += found.lacking
+            found = (true, 0)
+        } else if found.seen {
+            found.lacking += 1
+        }
+        titles[node] = found
     }
 
     private func host(_ text: UnsafePointer<CChar>?) -> NameID {

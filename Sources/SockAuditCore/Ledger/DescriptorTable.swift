@@ -164,6 +164,12 @@ struct DescriptorTable {
         }
     }
 
+    /// A socket that came and has gone again already.
+    mutating func passed(_ origin: Origin, _ family: SocketFamily) {
+        others.came(origin, family)
+        others.went(origin, family)
+    }
+
     /// Another process that shares this table closed the number, or put another file under it.
     mutating func lose(_ range: ClosedRange<UInt32>) {
         for fd in fds(in: range) {

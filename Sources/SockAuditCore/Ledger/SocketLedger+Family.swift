@@ -71,6 +71,7 @@ extension SocketLedger {
         // A vforked child may have come and gone before this record was written.
         let stranger = strangers[slot].flatMap { $0.isAfter(event.stamp) ? $0 : nil }
         if let gone = current[slot], gone.hasEnded, gone.firstStamp >= event.stamp, !gone.bornByFork {
+            if let parent, birth == .copy { inherit(gone, from: parent, event) }
             return
         }
         guard let parent, birth == .share || !parent.descriptors.isEmpty else { return }
@@ -127,8 +128,12 @@ extension SocketLedger {
     /// calls; what those opened stays.
     func inherit(_ account: ProcessAccount, from parent: ProcessAccount, _ event: AuditEvent) {
         let executed = account.executed.map { $0 >= event.stamp } ?? false
-        for (fd, descriptor) in parent.descriptors.live where account.descriptors.live[fd] == nil {
-            if executed && descriptor.closeOnExec { continue }
+        for (fd, descriptor) in parent.descriptors.live {
+            let gone = account.hasEnded || account.descriptors.live[fd] != nil
+            if gone || (executed && descriptor.closeOnExec) {
+                account.descriptors.passed(.inherited, descriptor.family)
+                continue
+            }
             var inherited = descriptor
             inherited.origin = .inherited
             inherited.serial = event.serial

@@ -196,9 +196,11 @@ public final class SocketLedger {
 
     /// The account of a call that a process without sockets makes as well. Live it gets one all the
     /// same: it may have inherited some, which only /proc can tell, and /proc is asked about those on
-    /// the books. As long as nothing is found it has no row, and it is forgotten when it ends.
+    /// the books. So does one that clone3 made. As long as nothing is found it has no row, and it is forgotten when it ends.
     func holder(_ event: AuditEvent) -> ProcessAccount? {
-        known(event) ?? (settings.live && !settings.light ? create(event) : nil)
+        if let account = known(event) { return account }
+        let isBorn = unborn[Slot(node: event.node, pid: event.pid)] != nil
+        return isBorn || (settings.live && !settings.light) ? create(event) : nil
     }
 
     /// The account of a call that opens something; made when there is none.

@@ -100,6 +100,14 @@ public enum Replay {
             head.reasons.append(
                 Reason(.malformed, count: damaged, "\(damaged) records are cut or damaged and were left out"))
         }
+        let torn = pipeline.counters.torn
+        if torn > 0 {
+            head.reasons.append(
+                Reason(
+                    .kernelLost, count: torn,
+                    "\(torn) calls lack a record that the kernel writes with each: it lost records when this log was written, and the totals are lower bounds"
+                ))
+        }
         if lines.foreign > 0 {
             head.reasons.append(
                 Reason(
