@@ -46,7 +46,7 @@ extension Live {
             let first = HostSockets()
             let run = try watched.stop()
             let still = first.same(in: HostSockets())
-            try compare(run.last, still, whoMustHaveRow(mode, before, programs))
+            try compare(run.last, still, whoMustHaveRow(before))
             try programs.checkAccounts(run.last)
             // What was started must be among what was compared.
             let compared = Set(still.filter { !$0.value.isEmpty }.map(\.key.pid))
@@ -56,14 +56,10 @@ extension Live {
             try programs.end()
         }
 
-        /// Standard mode does not audit fork: a process that inherited sockets and asked for none is
-        /// unknown to it, and of strangers nobody can say what they asked for. Full mode has a row for
-        /// everyone whose parent was audited, or is this test, which leaves its children none.
-        private func whoMustHaveRow(
-            _ mode: String, _ before: HostSockets, _ programs: BusyPrograms
-        ) throws -> Set<pid_t> {
+        /// Everyone whose parent was audited, or is this test, which leaves its children none: also those
+        /// who inherited their sockets and asked for none.
+        private func whoMustHaveRow(_ before: HostSockets) -> Set<pid_t> {
             let ours = Set(Proc.descendants(getpid())).subtracting([getpid()])
-            if mode == "standard" { return ours.subtracting(try programs.askedForNone()) }
             let old = Set(before.held.keys.map(\.pid))
             let strangers = Proc.parents().filter { !old.contains($0.key) && !old.contains($0.value) }
             return ours.union(strangers.keys)
@@ -147,13 +143,6 @@ final class BusyPrograms {
             "redis-cli": redisClients.map(\.pid), "ssh": logins.map(\.pid),
             "chaos": Proc.descendants(chaos.child.pid).filter { Proc.sockets($0) > 0 },
         ]
-    }
-
-    /// Processes that never got a socket but by inheritance, as strace and the workload tell.
-    func askedForNone() throws -> Set<pid_t> {
-        let traced = try shell.subject.truths().filter { !$0.usedSockets }
-        let random = try chaos.truths().filter { $0.socket.total == 0 }
-        return Set((traced + random).map(\.pid))
     }
 
     /// Those of them that know what they did.

@@ -11,12 +11,15 @@ final class Chaos {
     static let canBeCalm: Bool =
         (try? run(Host.workload("chaos"), ["--help"]))?.err.contains("--calm") ?? false
 
-    init(seed: Int, procs: Int = 12, steps: Int = 120, calm: Bool) throws {
+    init(
+        seed: Int, procs: Int = 12, steps: Int = 120, calm: Bool, set: String = "basic", skip: [String] = []
+    ) throws {
         folder = try Scratch()
         var arguments = [
             "--seed", "\(seed)", "--dir", folder.path, "--procs", "\(procs)", "--steps", "\(steps)",
         ]
-        arguments += ["--set", "basic", "--hold", "300"]
+        arguments += ["--set", set, "--hold", "300"]
+        if !skip.isEmpty { arguments += ["--skip", skip.joined(separator: ",")] }
         if calm && Self.canBeCalm { arguments.append("--calm") }
         child = try Child(Host.workload("chaos"), arguments)
         _ = try child.outLine("holding ", within: 240)
@@ -39,35 +42,71 @@ final class Chaos {
 }
 
 extension Live {
-    /// Seeded random work in real processes: every figure of every process.
+    /// Seeded random work in real processes: every figure of every process, and every socket that it
+    /// holds. `SOCKAUDIT_SEEDS=1-20` asks for other seeds than the three of every day.
     @Suite struct RandomWork {
-        @Test(arguments: [1, 22, 333])
-        func whileTheyHold(seed: Int) throws {
-            let watched = try Watched()
-            let chaos = try Chaos(seed: seed, calm: true)
-            let run = try watched.stop()
-            try compare(chaos, run)
-            try chaos.go()
+        static let seeds: [Int] = {
+            let wanted = ProcessInfo.processInfo.environment["SOCKAUDIT_SEEDS"] ?? ""
+            let ends = wanted.split(separator: "-").compactMap { Int($0) }
+            return ends.count == 2 && ends[0] <= ends[1] ? Array(ends[0]...ends[1]) : [1, 22, 333]
+        }()
+
+        /// What a mode can tell exactly.
+        struct Mode: Sendable, CustomTestStringConvertible {
+            var name: String
+            /// Which calls the processes make: all kinds, or socket, close, fork, exec and threads.
+            var set: String
+            var skip: [String] = []
+            var closesAreKnown = true
+            var testDescription: String { name }
         }
 
-        @Test(arguments: [4, 55, 666])
-        func afterTheyEnded(seed: Int) throws {
-            let watched = try Watched()
-            let chaos = try Chaos(seed: seed, calm: true)
+        static let modes = [
+            Mode(name: "standard", set: "all"),
+            Mode(name: "full", set: "all"),
+            // Exact where nothing lands on a number that socket() had returned (interface.md).
+            Mode(name: "light", set: "basic", skip: ["dup2_over", "dup2_fresh"], closesAreKnown: false),
+        ]
+
+        /// Reasons that are true of any run here, or no fault of the figures.
+        static let allowed: Set = ["older_than_audit", "light_mode", "thread_order"]
+
+        @Test(arguments: modes, seeds)
+        func everyProcess(_ mode: Mode, _ seed: Int) throws {
+            let watched = try Watched(options: ["--mode", mode.name, "--interval", "2"])
+            let chaos = try Chaos(seed: seed, calm: true, set: mode.set, skip: mode.skip)
+            // The second one from now on is wholly of the time in which they hold.
+            try watched.waitTables(watched.tables.count + 2)
+            let holding = try #require(try watched.tables.last)
+            try compare(chaos, holding, mode)
+            for truth in try chaos.truths() where truth.phase == "hold" {
+                let row = holding.rows(pid: truth.pid).last
+                // Light mode knows nobody who only inherited.
+                if row == nil && !mode.closesAreKnown { continue }
+                #expect(row?.sockets ?? 0 == Proc.sockets(truth.pid), "pid \(truth.pid): \(holding.doubt)")
+            }
             try chaos.go()
             let run = try watched.stop()
-            try compare(chaos, run)
+            try compare(chaos, run.last, mode)
+            #expect(run.last.codes.isSubset(of: Self.allowed), "\(run.last.doubt)")
+            #expect(run.last.rows.allSatisfy { $0.drift == 0 })
         }
 
-        private func compare(_ chaos: Chaos, _ run: Watched.Run) throws {
+        private func compare(_ chaos: Chaos, _ table: Table, _ mode: Mode) throws {
             let truths = try chaos.truths()
             #expect(truths.count >= 12)
             for truth in truths {
                 // One that never had a socket need not have a row.
-                if truth.socket.total == 0 && run.last.rows(pid: truth.pid).isEmpty { continue }
-                expect(
-                    run.last, truth.pid, is: truth.account, state: truth.phase == "end" ? "exited" : "running"
-                )
+                if truth.socket.total == 0 && table.rows(pid: truth.pid).isEmpty { continue }
+                let state = truth.phase == "end" ? "exited" : "running"
+                if mode.closesAreKnown {
+                    expect(table, truth.pid, is: truth.account, state: state)
+                } else {
+                    Ran.shared.compare()
+                    let row = try table.row(pid: truth.pid)
+                    #expect(row.socketTot == truth.socket && row.stillOpen == truth.open, "\(truth.pid)")
+                    #expect(row.state == state && row.closeTot.total == 0, "\(truth.pid)")
+                }
             }
         }
 

@@ -141,7 +141,8 @@ public struct RuleInstaller: ~Copyable {
         }
         let ours = present.filter(installed.contains)
         found.moved = ours != installed.filter(ours.contains)
-        found.hiding = review.hiding(planned, before: installed).filter { !hidingBefore.contains($0) }.map(\.text)
+        found.hiding = review.hiding(planned, before: installed).filter { !hidingBefore.contains($0) }.map(
+            \.text)
         return found
     }
 

@@ -238,7 +238,8 @@ public final class EventDecoder {
                     change.what = .ruleRemoved
                 }
             case FieldName.auditEnabled where strcmp(name, "audit_enabled") == 0:
-                change.what = RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other
+                change.what =
+                    RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other
             case FieldName.auid: change.auid = identity(value)
             default: break
             }

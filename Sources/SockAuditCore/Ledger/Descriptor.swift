@@ -51,6 +51,8 @@ public struct Descriptor: Equatable, Sendable {
     var resurrected = false
     /// Its close was entered in the same clock tick.
     var closedInTick = false
+    /// The record of its close followed that of its opening at once.
+    var closedAtOnce = false
 
     init(
         family: SocketFamily, origin: Origin, closeOnExec: Bool, serial: UInt64, stamp: Int64, epoch: UInt32

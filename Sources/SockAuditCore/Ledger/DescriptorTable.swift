@@ -76,7 +76,7 @@ struct DescriptorTable {
         return wasHeld
     }
 
-    mutating func close(fd: Int32, stamp: Int64) {
+    mutating func close(fd: Int32, stamp: Int64, serial: UInt64) {
         closedDuringLook?.insert(fd)
         guard let holder = live[fd] else {
             _ = settleGhost(fd, stamp: stamp)
@@ -97,6 +97,7 @@ struct DescriptorTable {
         guard stamp - holder.stamp <= Self.briefMilliseconds else { return }
         brief[fd] = holder
         brief[fd]?.closedInTick = stamp <= holder.stamp
+        brief[fd]?.closedAtOnce = serial < holder.serial &+ Self.overlap
     }
 
     /// A socket that was closed in the tick of its opening, by a process with threads: the close may
@@ -115,7 +116,7 @@ struct DescriptorTable {
         live[fd] = descriptor
     }
 
-    mutating func closeRange(_ range: ClosedRange<UInt32>, stamp: Int64) {
+    mutating func closeRange(_ range: ClosedRange<UInt32>, stamp: Int64, serial: UInt64) {
         // One call closes one holder of a number: a ghost only where nothing is live.
         let waiting =
             ghosts.isEmpty
@@ -123,7 +124,7 @@ struct DescriptorTable {
             : ghosts.keys.filter {
                 live[$0] == nil && range.contains(UInt32(bitPattern: $0))
             }
-        for fd in fds(in: range) { close(fd: fd, stamp: stamp) }
+        for fd in fds(in: range) { close(fd: fd, stamp: stamp, serial: serial) }
         for fd in waiting { _ = settleGhost(fd, stamp: stamp) }
     }
 
@@ -135,7 +136,8 @@ struct DescriptorTable {
     ///
     /// - Parameter lent: what `source` is where another process that shares the table opened it.
     mutating func duplicate(
-        from source: Int32, lent: Descriptor? = nil, to target: Int32, over: Bool, closeOnExec: Bool, serial: UInt64,
+        from source: Int32, lent: Descriptor? = nil, to target: Int32, over: Bool, closeOnExec: Bool,
+        serial: UInt64,
         stamp: Int64, epoch: UInt32
     ) {
         if over && source == target { return }
@@ -201,7 +203,9 @@ struct DescriptorTable {
     /// A socket that we hold for closed is there after all: the close that we took for its own
     /// was that of the file which had the number before (threads, written in the other order).
     mutating func resurrect(fd: Int32, inode: UInt64, kind: SocketKind) -> Bool {
-        guard live[fd] == nil, var descriptor = sealed[fd], descriptor.kind.mayBe(kind) else { return false }
+        guard live[fd] == nil, var descriptor = sealed[fd], descriptor.closedAtOnce,
+            descriptor.kind.mayBe(kind)
+        else { return false }
         descriptor.inode = inode
         descriptor.resurrected = true
         restore(fd, descriptor)
@@ -237,9 +241,12 @@ struct DescriptorTable {
 
     // MARK: parts
 
-    /// A socket closed within this time of its opening (ms) may have been misjudged: both threads may
-    /// have lost the processor in the middle of their calls.
-    private static let briefMilliseconds: Int64 = 200
+    /// A socket closed within this time of its opening (ms) may have been misjudged: two ticks of the
+    /// coarse clock at 250 Hz. A longer time would take more descriptors that came in a message for it.
+    private static let briefMilliseconds: Int64 = 8
+    /// The two calls overlapped, so few records stand between theirs. (What comes in a message to a number
+    /// that was used and closed just before looks the same, but for that.)
+    private static let overlap: UInt64 = 10
     /// A stamp that is further back than this says that the clock was set, not that a record is late.
     private static let clockStepMilliseconds: Int64 = 5_000
 

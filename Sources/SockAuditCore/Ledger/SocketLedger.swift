@@ -142,9 +142,9 @@ public final class SocketLedger {
     private func close(_ event: AuditEvent, _ range: ClosedRange<UInt32>, single: Int32? = nil) {
         guard !settings.light, let account = holder(event) else { return }
         if let single {
-            account.descriptors.close(fd: single, stamp: event.stamp)
+            account.descriptors.close(fd: single, stamp: event.stamp, serial: event.serial)
         } else {
-            account.descriptors.closeRange(range, stamp: event.stamp)
+            account.descriptors.closeRange(range, stamp: event.stamp, serial: event.serial)
         }
         for other in account.sharers { other.descriptors.lose(range) }
         note(account)

@@ -48,7 +48,8 @@ struct HostFindings {
     }
 
     mutating func update(
-        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange], at now: Int64
+        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
+        at now: Int64
     ) {
         changes.take(status, inspection, records, at: now)
     }

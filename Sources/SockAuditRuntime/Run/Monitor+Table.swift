@@ -181,7 +181,8 @@ extension Monitor {
             reasons.append(
                 Reason(
                     .behind, count: settlement.waiting,
-                    "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"))
+                    "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"
+                ))
         }
         if settlement.unreadable > 0 {
             let count = settlement.unreadable

@@ -14,7 +14,8 @@ struct RuleChanges {
     private var removedBy = AuditEvent.unset
 
     mutating func take(
-        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange], at now: Int64
+        _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
+        at now: Int64
     ) {
         for record in records {
             switch record.what {
@@ -49,19 +50,22 @@ struct RuleChanges {
             reasons.append(
                 Reason(
                     .rulesChanged, count: 1,
-                    "someone\(Self.who(removedBy)) took some of our rules out for a while, noticed at \(clock(since))"))
+                    "someone\(Self.who(removedBy)) took some of our rules out for a while, noticed at \(clock(since))"
+                ))
         }
         if let since = offSince {
             reasons.append(
                 Reason(
                     .rulesChanged, count: 1,
-                    "someone\(Self.who(offBy)) switched auditing off at \(clock(since)) while we ran (auditctl -e 0)"))
+                    "someone\(Self.who(offBy)) switched auditing off at \(clock(since)) while we ran (auditctl -e 0)"
+                ))
         }
         for (text, since) in hiding {
             reasons.append(
                 Reason(
                     .shadowedRule, count: 1,
-                    "a rule that someone added hides part of what is in scope, noticed at \(clock(since)): \(text)"))
+                    "a rule that someone added hides part of what is in scope, noticed at \(clock(since)): \(text)"
+                ))
         }
         return reasons
     }
