@@ -69,6 +69,8 @@ final class ProcessAccount {
     var script: NameID = .none
     /// The name came from /proc, which knows the main thread's name; records know the caller's.
     var nameFromProc = false
+    /// The last other name in a record, about which /proc has been asked.
+    var otherComm = NameID.none
     var state: ProcessState
     /// When it ended (ms), for the duration; nil while it lives.
     var ended: Int64?
@@ -104,6 +106,8 @@ final class ProcessAccount {
     /// Baselines of the last table, for SocketLAST and CloseLAST.
     var openedAtTable = FamilyCounts()
     var closedAtTable = FamilyCounts()
+    /// Accepted sockets that were open at the last table.
+    var acceptedAtTable = 0
 
     init(event: AuditEvent, state: ProcessState) {
         node = event.node
@@ -154,7 +158,14 @@ final class ProcessAccount {
     /// Everyone else whose table is this one.
     var sharers: [ProcessAccount] { share?.members.filter { $0 !== self } ?? [] }
 
+    /// Accepted sockets that are open, and how many more than at the last table.
+    var accepted: (open: Int, grown: Int) {
+        let open = descriptors.others.open(.accept).total
+        return (open, open - acceptedAtTable)
+    }
+
     func startInterval() {
+        acceptedAtTable = descriptors.others.open(.accept).total
         openedAtTable = descriptors.opened
         closedAtTable = descriptors.closed
     }

@@ -52,6 +52,7 @@ extension SocketLedger {
         row.duration = Double(max(0, until - account.start)) / 1_000
         row.state = account.state
         row.drift = account.drift
+        row.acceptedGrowth = account.accepted.grown
         row.figures = account.figures
         rows.append(row)
     }

@@ -295,10 +295,23 @@ public final class SocketLedger {
             account.exe = event.exe
             judgeScope(account)
         }
-        guard !account.nameFromProc, event.comm != account.comm, looksLikeMain(event.comm, event.exe) else {
-            return
-        }
+        guard event.comm != account.comm else { return }
+        if account.nameFromProc { return askName(account, event) }
+        guard looksLikeMain(event.comm, event.exe) else { return }
         account.comm = event.comm
+        judgeScope(account)
+    }
+
+    /// A name that is not the main thread's as we know it: another thread's, or prctl(2) gave it a new one.
+    private func askName(_ account: ProcessAccount, _ event: AuditEvent) {
+        guard event.comm != account.otherComm else { return }
+        account.otherComm = event.comm
+        if let probed = probe?(event.pid), probed.startTicks == account.startTicks {
+            account.comm = probed.comm
+        } else if !account.threaded {
+            // It has ended since; it had no other thread.
+            account.comm = event.comm
+        }
         judgeScope(account)
     }
 

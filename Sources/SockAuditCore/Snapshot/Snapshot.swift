@@ -14,6 +14,8 @@ public struct Row: Equatable, Sendable {
     public var duration: Double = 0
     public var state: ProcessState = .unknown
     public var drift = 0
+    /// By how many its open accepted sockets have grown since the last table; negative when they fell.
+    public var acceptedGrowth = 0
     /// How many processes a folded or grouped row stands for.
     public var processes = 1
     public var figures = Figures()

@@ -9,6 +9,7 @@ struct HostFindings {
     let isNarrowed: Bool
     /// Processes in scope that began before auditing did, and of which nothing was seen since.
     private var older: [ProcScanner.Running]
+    private let hasRules: Bool
     /// What others did to the rules while we ran. It stays: what was not audited is not in the totals.
     private var changes = RuleChanges()
 
@@ -17,6 +18,7 @@ struct HostFindings {
         running: [ProcScanner.Running], auditedSince: Int64?
     ) {
         self.report = report
+        hasRules = settings.mode != .proc
         if case .files = answer { isNarrowed = true } else { isNarrowed = false }
         switch answer {
         case .all(let because): scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
@@ -51,7 +53,8 @@ struct HostFindings {
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
         at now: Int64
     ) {
-        changes.take(status, inspection, records, at: now)
+        // Without rules nothing of ours can be changed.
+        if hasRules { changes.take(status, inspection, records, at: now) }
     }
 
     mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }

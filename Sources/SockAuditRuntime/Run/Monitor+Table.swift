@@ -32,6 +32,7 @@ extension Monitor {
         let tables = SocketTables()
         let look = LookSettings(
             lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed,
+            callsUnseen: settings.mode == .proc,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
         let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
         if settings.mode == .proc { adoptRunning(look) }
@@ -145,10 +146,14 @@ extension Monitor {
                     "light mode audits no closes: Released is all that is gone, closed or not"))
         case .proc:
             reasons.append(
-                Reason(.procMode, count: 1, "proc mode has no rules in: only what /proc shows is counted"))
+                Reason(
+                    .procMode, count: 1,
+                    "proc mode has no rules in: sockets that come and go between two tables are not seen, and all figures but StillOPEN are lower bounds"
+                ))
         case .standard, .full: break
         }
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
+        if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
         let drift = rows.reduce(0) { $0 + $1.drift }
         if drift > 0 {
             reasons.append(

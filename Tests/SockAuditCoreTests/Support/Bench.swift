@@ -20,12 +20,13 @@ final class Bench {
     var ppid: Int32 = 1
 
     init(
-        live: Bool = true, light: Bool = false, scope: [String] = ["all"], endedRows: Int = 100
+        live: Bool = true, light: Bool = false, scope: [String] = ["all"], endedRows: Int = 100,
+        kin: ProcessKin? = nil
     ) {
         let owners = owners
         ledger = SocketLedger(
             settings: .init(live: live, light: light, endedRows: endedRows), scope: Scope(patterns: scope),
-            probe: live ? { owners.byPid[$0] } : nil)
+            probe: live ? { owners.byPid[$0] } : nil, kin: kin)
     }
 
     func id(_ text: String) -> NameID { ledger.names.intern(Array(text.utf8)) }
