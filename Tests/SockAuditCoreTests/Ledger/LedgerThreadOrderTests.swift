@@ -166,4 +166,65 @@ import Testing
         bench.call(10, .exitGroup)
         bench.expect(10, 1, closed: 1, released: 0, open: 0)
     }
+
+    /// A close in the tick of the opening may have been another file's; where the socket then goes without
+    /// a trace, the table says that it does not know.
+    @Test func whatCannotBeToldIsCounted() {
+        func unsure(_ after: (Bench) -> Void) -> Int {
+            let bench = Bench()
+            bench.socket(10, 5, cloexec: true)
+            // A number given twice: there are threads.
+            bench.socket(10, 5, cloexec: true)
+            bench.now += 2_000
+            bench.socket(10, 6, cloexec: true)
+            bench.close(10, 6, at: bench.now)
+            after(bench)
+            return bench.ledger.unsure.sockets
+        }
+        #expect(unsure { $0.call(10, .exitGroup) } == 1)
+        #expect(unsure { $0.call(10, .execute) } == 1)
+        #expect(unsure { $0.call(10, .duplicateOver(from: 5, to: 6, closeOnExec: false)) } == 1)
+        // These tell: the number is free again, or has been closed once more.
+        #expect(unsure { $0.socket(10, 6) } == 0)
+        #expect(unsure { $0.close(10, 6); $0.call(10, .exitGroup) } == 0)
+        // One that was closed a while later is no question.
+        let bench = Bench()
+        bench.socket(10, 5)
+        bench.socket(10, 5)
+        bench.now += 100
+        bench.close(10, 5)
+        bench.call(10, .exitGroup)
+        #expect(bench.ledger.unsure.sockets == 0)
+    }
+
+    /// A process of one thread has no such question.
+    @Test func oneThreadLeavesNoQuestion() {
+        let bench = Bench()
+        bench.socket(10, 6)
+        bench.close(10, 6, at: bench.now)
+        bench.call(10, .exitGroup)
+        #expect(bench.ledger.unsure.sockets == 0)
+    }
+
+    /// What a vforked child inherited may be closed before the fork's record comes: no ghost of it may
+    /// take a later close away from a socket.
+    @Test func aPhantomLeavesNoGhost() {
+        let bench = Bench(live: false)
+        bench.socket(10, 12)
+        bench.socket(10, 46)
+        let entered = bench.now + 1
+        bench.ppid = 10
+        bench.close(20, 12)
+        bench.socket(20, 3)
+        bench.ppid = 1
+        bench.call(10, .fork(child: 20, sharesFiles: false), at: entered)
+        bench.ppid = 10
+        // 12 is free in the child: a copy lands there and goes, then a socket of its own, in one tick.
+        bench.call(20, .duplicate(from: 46, to: 12, closeOnExec: false))
+        bench.close(20, 12)
+        let tick = bench.now
+        bench.socket(20, 12, at: tick)
+        bench.close(20, 12, at: tick)
+        bench.expect(20, 2, closed: 1, released: 0, open: 1)
+    }
 }
