@@ -17,12 +17,7 @@ struct AuditState: Equatable {
 
     static func read() throws -> AuditState {
         var state = AuditState()
-        let status = try run("auditctl", ["-s"])
-        guard status.code == 0 else { throw LiveError("auditctl -s: \(status.code) \(status.err)") }
-        for line in status.out.split(separator: "\n") {
-            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
-            if words.count == 2, names.contains(words[0]) { state.settings[words[0]] = words[1] }
-        }
+        state.settings = try status().filter { names.contains($0.key) }
         let list = try run("auditctl", ["-l"])
         guard list.code == 0 else { throw LiveError("auditctl -l: \(list.code) \(list.err)") }
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
@@ -30,6 +25,48 @@ struct AuditState: Equatable {
         }
         state.settings["marker"] = access(marker, F_OK) == 0 ? "there" : "none"
         return state
+    }
+
+    /// All that `auditctl -s` says, counters too.
+    static func status() throws -> [String: String] {
+        let status = try run("auditctl", ["-s"])
+        guard status.code == 0 else { throw LiveError("auditctl -s: \(status.code) \(status.err)") }
+        var found: [String: String] = [:]
+        for line in status.out.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            if words.count == 2 { found[words[0]] = words[1] }
+        }
+        return found
+    }
+
+    /// How many records the kernel has lost since it started.
+    static func lost() throws -> Int {
+        guard let lost = try status()["lost"].flatMap({ Int($0) }) else { throw LiveError("no `lost`") }
+        return lost
+    }
+
+    /// What auditctl sets a setting with.
+    private static let options = [
+        "rate_limit": "-r", "backlog_limit": "-b", "backlog_wait_time": "--backlog_wait_time",
+        "enabled": "-e",
+    ]
+
+    private static func set(_ name: String, _ value: String) throws {
+        guard let option = options[name], value != "2" || name != "enabled" else {
+            throw LiveError("\(name) cannot be set to \(value)")
+        }
+        let done = try run("auditctl", [option, value])
+        guard done.code == 0 else { throw LiveError("auditctl \(option) \(value): \(done.err)") }
+    }
+
+    /// Runs the body with other settings, then puts the old ones back.
+    static func with(settings: [String: String], _ body: () throws -> Void) throws {
+        let before = try read()
+        defer {
+            for name in settings.keys { if let old = before.settings[name] { try? set(name, old) } }
+        }
+        for (name, value) in settings { try set(name, value) }
+        try body()
     }
 
     /// Who put a sockaudit rule in.
@@ -69,10 +106,8 @@ struct AuditState: Equatable {
         restoreRules(from: now)
         if settings["marker"] != now.settings["marker"] { unlink(Self.marker) }
         try? Self.forgetDeadReader()
-        for (name, option) in [("rate_limit", "-r"), ("enabled", "-e")]
-        where settings[name] != now.settings[name] {
-            guard let value = settings[name], value != "2" else { continue }
-            _ = try? run("auditctl", [option, value])
+        for name in Self.options.keys where settings[name] != now.settings[name] {
+            if let value = settings[name] { try? Self.set(name, value) }
         }
     }
 
@@ -168,6 +203,14 @@ enum Proc {
         }
         return found
     }
+
+    /// The inodes of its sockets, one for each descriptor.
+    static func socketInodes(_ pid: pid_t) -> [String] {
+        socketLinks(pid).values.map { String($0.dropFirst("socket:[".count).dropLast()) }
+    }
+
+    /// The letter of proc(5): R, S, T (stopped), Z ...; nil when there is no such process.
+    static func state(_ pid: pid_t) -> Character? { stat(pid)?.first?.first }
 
     static func children(_ pid: pid_t) -> [pid_t] {
         let data = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(pid)/children") ?? Data()

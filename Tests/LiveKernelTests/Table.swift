@@ -113,6 +113,7 @@ struct Table: Decodable {
         return row
     }
 
+    func reason(_ code: String) -> Reason? { reasons.first { $0.code == code } }
     var codes: Set<String> { Set(reasons.map(\.code)) }
     var doubt: String { "\(verdict) \(reasons.map { "\($0.code)=\($0.count)" })" }
 

@@ -50,14 +50,23 @@ final class Watched {
         }
     }
 
+    /// Codes that say that records were lost.
+    static let losses: Set = ["kernel_lost", "stream_overrun", "missing_serials"]
+
     /// Asks it to end and reads all that it wrote.
-    func stop(_ signal: Int32 = SIGINT, location: SourceLocation = #_sourceLocation) throws -> Run {
+    func stop(
+        _ signal: Int32 = SIGINT, losing: Set<String> = [], location: SourceLocation = #_sourceLocation
+    ) throws -> Run {
         child.signal(signal)
-        return try ended(location: location)
+        return try ended(losing: losing, location: location)
     }
 
     /// Waits for an end that comes by itself; every table must add up, and only the last be final.
-    func ended(within seconds: Double = 120, location: SourceLocation = #_sourceLocation) throws -> Run {
+    ///
+    /// - Parameter losing: the losses that the test brings about: these must be said, and no others.
+    func ended(
+        within seconds: Double = 120, losing: Set<String> = [], location: SourceLocation = #_sourceLocation
+    ) throws -> Run {
         let code = try child.wait(seconds)
         let tables = try self.tables
         guard let last = tables.last else { throw LiveError("no table at the end (\(code)): \(child.err)") }
@@ -66,8 +75,8 @@ final class Watched {
         #expect(tables.map(\.sequence) == Array(1...tables.count), sourceLocation: location)
         let run = Run(code: code, tables: tables, err: child.err, last: last)
         #expect(code == run.expectedCode, "\(last.doubt) \(child.err)", sourceLocation: location)
-        let lost: Set = ["kernel_lost", "stream_overrun", "missing_serials"]
-        #expect(last.codes.isDisjoint(with: lost), "\(last.doubt)", sourceLocation: location)
+        let lost = last.codes.intersection(Self.losses)
+        #expect(lost == losing, "\(last.doubt)", sourceLocation: location)
         return run
     }
 }
