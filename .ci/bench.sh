@@ -11,6 +11,7 @@ shift 2
 mkdir -p "$tools"
 ${CC:-cc} -O2 Benchmarks/auparse_loop.c -o "$tools/auparse_loop" -lauparse -laudit
 ${CC:-cc} -O2 Tests/Workloads/flood.c -o "$tools/flood" -pthread
+${CC:-cc} -O2 Tests/Workloads/crowd.c -o "$tools/crowd"
 
 get_root || {
     echo "bench: $WHY: the live part will be skipped" >&2

@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import live
+import reconcile
 from measure import GOOD_ENDS, compare, last_table, medians, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -154,12 +155,25 @@ class Bench:
                 print(f"  {name:<16}{text}")
         self.gate.judge("nothing lost, both generators' figures exact, audit as before", wrong)
 
+    def reconcile(self, processes, interval):
+        print(f"\nReconciliation: {processes:,} processes hold {processes * reconcile.SOCKETS:,} sockets and do "
+              f"nothing; median of {reconcile.TABLES} intervals of {interval} s")
+        crowd = os.path.join(self.options.tools, "crowd")
+        reason = "--skip-live" if self.options.skip_live else reconcile.why_not(processes)
+        if reason is None and not os.access(crowd, os.X_OK):
+            reason = "the workload `crowd` is not built (make bench builds it)"
+        if reason:
+            print(f"  skipped: {reason}")
+            return
+        reconcile.show(self.options.sockaudit, crowd, processes, interval, self.folder, self.gate.judge)
+
     def all(self):
         quick = self.options.quick
         scale = 10 if quick else 1
         print(f"sockaudit benchmark{' (quick: small sizes, rough timings)' if quick else ''}, "
               f"{os.cpu_count()} CPUs, {os.uname().sysname} {os.uname().release}")
         self.live(100_000 // scale)
+        self.reconcile(10_000 // scale, 2 if quick else 5)
 
         logs = [Log(self.folder, f"c{n}", n // scale, "--mix", "compliance") for n in (100_000, 200_000, 400_000)]
         whole = self.replay("compliance host", logs[-1], 2 if quick else 5)
@@ -183,7 +197,7 @@ def main():
     p.add_argument("--skip-live", action="store_true", help="replay only; leaves the kernel's audit alone")
     p.add_argument("--sockaudit", default=os.path.join(ROOT, ".build/release/sockaudit"), metavar="FILE")
     p.add_argument("--tools", default=os.path.join(ROOT, ".build/bench"), metavar="DIR",
-                   help="where auparse_loop and flood are")
+                   help="where auparse_loop, flood and crowd are")
     p.add_argument("--keep", action="store_true", help="leave the folder with logs and reports")
     options = p.parse_args()
     for program in (options.sockaudit, os.path.join(options.tools, "auparse_loop")):

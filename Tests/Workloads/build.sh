@@ -20,6 +20,7 @@ build "$out/counter" counter.c
 build "$out/int80" int80.c truth.c
 build "$out/racer" racer.c truth.c
 build "$out/flood" flood.c
+build "$out/crowd" crowd.c
 
 # These hang on libraries not everybody has (32-bit and static libc), and do without sanitizers.
 optional() {
