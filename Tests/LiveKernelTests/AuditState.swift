@@ -51,7 +51,7 @@ struct AuditState: Equatable {
         "enabled": "-e",
     ]
 
-    private static func set(_ name: String, _ value: String) throws {
+    static func set(_ name: String, _ value: String) throws {
         guard let option = options[name], value != "2" || name != "enabled" else {
             throw LiveError("\(name) cannot be set to \(value)")
         }
