@@ -6,6 +6,7 @@ import SockAuditCore
 public struct ProcScanner {
     private let clock: Clock
     private let names: NameTable
+    private let memory = ScanMemory()
 
     public init(clock: Clock, names: NameTable) {
         self.clock = clock
@@ -23,25 +24,50 @@ public struct ProcScanner {
         init?(_ bytes: [UInt8]) {
             // comm may hold spaces and parentheses; the last one closes it.
             guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
-                let shut = bytes.lastIndex(of: UInt8(ascii: ")")), open < shut
+                let shut = bytes.lastIndex(of: UInt8(ascii: ")")), open < shut, shut + 2 < bytes.count
             else { return nil }
-            let fields = bytes[(shut + 1)...].split(separator: UInt8(ascii: " "))
-            guard fields.count > 19, let state = fields[0].first, let threads = Int(Self.text(fields[17])),
-                let start = UInt64(Self.text(fields[19])), let flags = UInt64(Self.text(fields[6]))
-            else { return nil }
+            // Of some fifty fields three are wanted, for each process and table: none is cut out.
+            var field = 0
+            var wanted: (flags: UInt64?, threads: UInt64?, start: UInt64?) = (nil, nil, nil)
+            for index in (shut + 2)..<bytes.count where bytes[index] == UInt8(ascii: " ") {
+                field += 1
+                switch field {
+                case 6: wanted.flags = Self.number(bytes, index + 1)
+                case 17: wanted.threads = Self.number(bytes, index + 1)
+                case 19: wanted.start = Self.number(bytes, index + 1)
+                default: continue
+                }
+                if field == 19 { break }
+            }
+            guard let flags = wanted.flags, let threads = wanted.threads, let start = wanted.start else {
+                return nil
+            }
             comm = bytes[(open + 1)..<shut]
-            self.state = state
-            self.threads = threads
+            state = bytes[shut + 2]
+            self.threads = Int(clamping: threads)
             startTicks = start
             // PF_KTHREAD, include/linux/sched.h.
             isKernelThread = flags & 0x0020_0000 != 0
         }
 
-        private static func text(_ field: ArraySlice<UInt8>) -> String {
-            String(decoding: field, as: UTF8.self)
+        /// The number that begins there and ends with a space, or the text.
+        private static func number(_ bytes: [UInt8], _ start: Int) -> UInt64? {
+            var value: UInt64 = 0
+            var index = start
+            while index < bytes.count, bytes[index] != UInt8(ascii: " "), bytes[index] != 0x0A {
+                let digit = bytes[index] &- 0x30
+                let (tens, over) = value.multipliedReportingOverflow(by: 10)
+                let (sum, beyond) = tens.addingReportingOverflow(UInt64(digit))
+                guard digit < 10, !over, !beyond else { return nil }
+                value = sum
+                index += 1
+            }
+            return index > start ? value : nil
         }
-        var isBusy: Bool { state == UInt8(ascii: "D") || state == UInt8(ascii: "R") }
+
         var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+        /// Running, or waiting in the kernel where nothing may disturb it.
+        var isBusy: Bool { state == UInt8(ascii: "D") || state == UInt8(ascii: "R") }
     }
 
     static func stat(_ pid: Int32) -> Stat? {
@@ -83,22 +109,48 @@ public struct ProcScanner {
         ScriptName.find(commandLine: SmallFile.read("/proc/\(pid)/cmdline", limit: 8_192) ?? [])
     }
 
+    /// Begins a look at all processes. From then on a process that has not run since it was last read
+    /// is not read again; before the first call every one is.
+    public func beginLook() { memory.beginLook() }
+
     /// One process's sockets and whether it lives.
-    /// - Parameter asksBusy: also whether a thread of it is in the middle of something.
-    public func scan(_ pid: Int32, asksBusy: Bool = false) -> ProcessScan {
-        guard let stat = Self.stat(pid) else { return ProcessScan(presence: .gone) }
-        if stat.isDead && stat.threads <= 1 { return ProcessScan(presence: .gone) }
+    ///
+    /// - Parameter afresh: read it in any case, and whether a thread of it is in the middle of something.
+    public func scan(_ pid: Int32, afresh: Bool = false) -> ProcessScan {
+        guard memory.isInUse else { return read(pid, asksBusy: afresh).scan }
+        // Before the rest is read: whatever it does while we read makes the next one different.
+        let activity = ScanMemory.Activity.of(pid)
+        if !afresh, let activity, let known = memory.scan(pid, activity) { return known }
+        let (scan, isAsleep) = read(pid, asksBusy: afresh)
+        memory.keep(pid, scan, isAsleep ? activity : nil)
+        return scan
+    }
+
+    /// - Returns: also whether it was asleep, with one thread, before its descriptors were read.
+    private func read(_ pid: Int32, asksBusy: Bool) -> (scan: ProcessScan, isAsleep: Bool) {
+        guard let stat = Self.stat(pid) else { return (ProcessScan(presence: .gone), false) }
+        if stat.isDead && stat.threads <= 1 { return (ProcessScan(presence: .gone), false) }
         var scan = ProcessScan(
             presence: .unreadable, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
             comm: names.intern(stat.comm), threaded: stat.threads > 1)
         // A main thread that ended before the others has no descriptors any more: ask another one.
         let folder = stat.isDead ? Self.livingTask(pid) : "/proc/\(pid)/fd"
-        guard let folder, let directory = opendir(folder) else {
+        guard let folder, let sockets = Self.sockets(folder, &scan.usesRing) else {
             if errno == ENOENT || errno == ESRCH { scan.presence = .gone }
-            return scan
+            return (scan, false)
         }
+        scan.presence = .alive(sockets: sockets)
+        if asksBusy { scan.isBusy = stat.isBusy || stat.threads > 1 && Self.hasBusyTask(pid) }
+        return (scan, stat.threads == 1 && !stat.isBusy)
+    }
+
+    /// fd to inode; nil with errno when the folder cannot be read.
+    private static func sockets(_ folder: String, _ usesRing: inout Bool) -> [Int32: UInt64]? {
+        guard let directory = opendir(folder) else { return nil }
         defer { closedir(directory) }
-        var sockets: [Int32: UInt64] = [:]
+        // Collected first: a dictionary that grows with each entry is made several times.
+        var found: [(Int32, UInt64)] = []
+        found.reserveCapacity(32)
         let handle = dirfd(directory)
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
             while let entry = readdir(directory) {
@@ -109,17 +161,17 @@ public struct ProcScanner {
                         let count = readlinkat(handle, name, base, target.count)
                         guard count > 0 else { return }
                         if let inode = Self.inode(target, count) {
-                            sockets[fd] = inode
+                            found.append((fd, inode))
                         } else if Self.isRing(target, count) {
-                            scan.usesRing = true
+                            usesRing = true
                         }
                     }
                 }
             }
         }
-        scan.presence = .alive(sockets: sockets)
-        if asksBusy { scan.isBusy = stat.isBusy || stat.threads > 1 && Self.hasBusyTask(pid) }
-        return scan
+        var sockets = [Int32: UInt64](minimumCapacity: found.count)
+        for (fd, inode) in found { sockets[fd] = inode }
+        return sockets
     }
 
     private static func hasBusyTask(_ pid: Int32) -> Bool {
