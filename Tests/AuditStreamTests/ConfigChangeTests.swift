@@ -34,8 +34,10 @@ import Testing
     @Test(
         "Serials of messages",
         arguments: [
-            ("audit(1700000000.123:456): arch=c000003e", UInt64(456)), ("audit(1.0:4294967295): ", 4_294_967_295),
-            ("audit(1700000000.123:): ", nil), ("audit(1700000000.123:4x): ", nil), ("", nil), ("nothing", nil),
+            ("audit(1700000000.123:456): arch=c000003e", UInt64(456)),
+            ("audit(1.0:4294967295): ", 4_294_967_295),
+            ("audit(1700000000.123:): ", nil), ("audit(1700000000.123:4x): ", nil), ("", nil),
+            ("nothing", nil),
         ])
     func serials(_ text: String, _ serial: UInt64?) {
         #expect(Array(text.utf8).withUnsafeBytes { RecordType.serial($0) } == serial)

@@ -58,7 +58,9 @@ extension SocketLedger {
         for (fd, descriptor) in account.descriptors.live where descriptor.epoch < epoch {
             let (was, still) = (before[fd], after[fd])
             let gone = was == nil && still == nil
-            guard gone || (was == still && isAnother(account, fd, descriptor, was, unseen, look)) else {
+            guard
+                gone || (was == still && isAnother(account, fd, descriptor, was, unseen || look.lossy, look))
+            else {
                 if let was, was == still { account.descriptors.setInode(was, fd: fd) }
                 continue
             }
@@ -72,8 +74,8 @@ extension SocketLedger {
         return two == nil ? before : before.filter { after[$0.key] == $0.value }
     }
 
-    /// The number shows another socket than the one on the books. Where closes leave no record, its
-    /// protocol tells that the first time; afterwards, and everywhere else, the inode does.
+    /// The number shows another socket than the one on the books. Where closes leave no record, or theirs
+    /// may be lost, its protocol tells that the first time; afterwards, and everywhere else, the inode does.
     private func isAnother(
         _ account: ProcessAccount, _ fd: Int32, _ descriptor: Descriptor, _ inode: UInt64?, _ unseen: Bool,
         _ look: LookSettings

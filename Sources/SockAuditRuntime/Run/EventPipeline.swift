@@ -13,12 +13,18 @@ public final class EventPipeline {
     public private(set) var gaps = SerialGaps()
     /// Lines that wait to be fed together.
     private var text: [UInt8] = []
+    /// Events of which a record came since libauparse was last emptied, and how many had come out then.
+    private var begun = 0
+    private var newestSerial: UInt64 = 0
+    private var answered = 0
     private var prefixes: [UInt16: [UInt8]] = [:]
 
     /// First and newest stamps of events (ms); the newest tells how far the stream has been read.
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
 
+    /// Events that may wait in libauparse.
+    private static let mostWaiting = 1_000
     /// Bytes that are collected before libauparse is called.
     private static let block = 65_536
 
@@ -43,8 +49,13 @@ public final class EventPipeline {
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
-        if let serial = RecordType.serial(message) { gaps.saw(serial) }
+        let serial = RecordType.serial(message)
+        if let serial { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
+        if let serial, serial > newestSerial {
+            newestSerial = serial
+            begun += 1
+        }
         text.append(contentsOf: prefix(type))
         var end = message.count
         while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
@@ -61,6 +72,13 @@ public final class EventPipeline {
         if !text.isEmpty {
             text.withUnsafeBytes { feed.feed($0) }
             text.removeAll(keepingCapacity: true)
+        }
+        // libauparse gives no event out while an older one waits for a record, and looks at all that
+        // wait for each line: one lost record would make it slower and slower for two seconds.
+        if begun - (counters.events - answered) > Self.mostWaiting {
+            feed.flush()
+            begun = 0
+            answered = counters.events
         }
         collect()
     }

@@ -12,15 +12,21 @@ extension Monitor {
         var behind = try !catchUp()
         pipeline.settleOrder()
         ledger.beginLook()
-        var first: [Int32: ProcessScan] = [:]
-        for pid in ledger.watched() { first[pid] = scanner.scan(pid) }
+        scanner.beginLook()
+        let watched = ledger.watched()
+        var first = [Int32: ProcessScan](minimumCapacity: watched.count)
+        for (index, pid) in watched.enumerated() {
+            first[pid] = scanner.scan(pid)
+            // Thousands of them take a while, in which our buffer must not overflow.
+            if index % 256 == 255 { _ = try read() }
+        }
         let looked = Clock.wall()
         behind = try !catchUp() || behind
         pipeline.settleOrder()
         var second: [Int32: ProcessScan] = [:]
         for round in 0..<Self.rounds {
             second = [:]
-            for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid, asksBusy: true) }
+            for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid, afresh: true) }
             if second.isEmpty { break }
             if round > 0 { Self.sleep(milliseconds: 4) }
             behind = try !catchUp() || behind

@@ -186,7 +186,10 @@ import Testing
         #expect(unsure { $0.call(10, .duplicateOver(from: 5, to: 6, closeOnExec: false)) } == 1)
         // These tell: the number is free again, or has been closed once more.
         #expect(unsure { $0.socket(10, 6) } == 0)
-        #expect(unsure { $0.close(10, 6); $0.call(10, .exitGroup) } == 0)
+        #expect(
+            unsure {
+                $0.close(10, 6); $0.call(10, .exitGroup)
+            } == 0)
         // One that was closed a while later is no question.
         let bench = Bench()
         bench.socket(10, 5)
