@@ -8,6 +8,19 @@ public enum Origin: UInt8, CaseIterable, Sendable {
     /// in a mode that does not audit fork.
     case unseen
 
+    /// The heading of its column in the wide table.
+    var title: String {
+        switch self {
+        case .socket: "StillOPEN"
+        case .accept: "Accepted"
+        case .socketpair: "Paired"
+        case .dup: "Copied"
+        case .inherited: "Inherited"
+        case .earlier: "Earlier"
+        case .unseen: "Unseen"
+        }
+    }
+
     /// Its coming and going stand in the records. What came by fork or was found in /proc may have gone
     /// before its record came.
     var closesAreWaitedFor: Bool {

@@ -117,7 +117,13 @@ public enum TextTable {
         ]
         if showsReleased { columns.append(column("Released") { $0.released }) }
         columns.append(column("StillOPEN") { $0.stillOpen })
-        if style.wide { columns.append(column("OthersOPEN") { $0.others.open }) }
+        if style.wide {
+            columns.append(column("OthersOPEN") { $0.others.open })
+            // By the way they came, where any did: how many are open.
+            for origin in Origin.allCases where !snapshot.totals.others.opened(origin).isZero {
+                columns.append(column(origin.title) { $0.others.open(origin) })
+            }
+        }
         guard style.wide || snapshot.rows.contains(where: { $0.drift != 0 }) else { return columns }
         let drift = lines.map { $0.family == nil ? $0.row.map { "\($0.drift)" } ?? "" : "" }
         columns.append(Column(title: "Drift", right: true, cells: drift))
