@@ -21,15 +21,6 @@ public enum Origin: UInt8, CaseIterable, Sendable {
         }
     }
 
-    /// Its coming and going stand in the records. What came by fork or was found in /proc may have gone
-    /// before its record came.
-    var closesAreWaitedFor: Bool {
-        switch self {
-        case .socket, .accept, .socketpair, .dup: true
-        case .inherited, .earlier, .unseen: false
-        }
-    }
-
     /// The key in JSON's `others`.
     public var name: String {
         switch self {
@@ -66,6 +57,10 @@ public struct Descriptor: Equatable, Sendable {
     var closedInTick = false
     /// The record of its close followed that of its opening at once.
     var closedAtOnce = false
+
+    /// A record told of its coming, so one will tell of its close. What was found in /proc, or came by
+    /// fork, may have gone before we heard of it, or by exec with a mark that nobody told of.
+    var isCloseWaitedFor: Bool { serial != 0 && origin != .inherited }
 
     init(
         family: SocketFamily, origin: Origin, closeOnExec: Bool, serial: UInt64, stamp: Int64, epoch: UInt32

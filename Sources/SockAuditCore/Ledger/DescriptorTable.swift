@@ -64,7 +64,7 @@ struct DescriptorTable {
         forgetBrief(fd)
         let wasHeld = live[fd] != nil
         // One thread's records never say that a number was given twice.
-        if let holder = live[fd], holder.origin.closesAreWaitedFor { threaded = true }
+        if let holder = live[fd], holder.isCloseWaitedFor { threaded = true }
         supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
         live[fd] = descriptor
         if descriptor.origin == .socket {
@@ -281,7 +281,7 @@ struct DescriptorTable {
         if holder.resurrected {
             // The socket that /proc showed was this one, and the close had been the old one's own.
             remove(fd, as: .closed)
-        } else if holder.origin.closesAreWaitedFor {
+        } else if holder.isCloseWaitedFor {
             expel(fd, latest: latest)
         } else {
             remove(fd, as: .released)
@@ -289,7 +289,7 @@ struct DescriptorTable {
     }
 
     private mutating func expel(_ fd: Int32, latest: Int64, drifts: Bool = false) {
-        guard let gone = remove(fd, as: .released) else { return }
+        guard let gone = remove(fd, as: .released), gone.isCloseWaitedFor else { return }
         ghosts[fd, default: []].append(
             Ghost(
                 family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom,

@@ -247,4 +247,19 @@ import Testing
         bench.look(scans)
         #expect(bench.rows().map(\.figures.closeLast.total).allSatisfy { $0 >= 0 })
     }
+
+    /// A copy that came in a message, with a mark for exec that no record told of: no close of it is
+    /// waited for, so the close of the next socket under its number is that socket's.
+    @Test func whatProcToldLeavesNoGhost() {
+        let bench = Bench()
+        bench.start(10)
+        bench.socket(10, 3)
+        bench.look([10: bench.scan(10, [3: 70, 15: 70])])
+        #expect(bench.figures(10).others.open(.dup).total == 1)
+        bench.call(10, .execute)
+        let tick = bench.now + 5
+        bench.socket(10, 15, at: tick)
+        bench.close(10, 15, at: tick)
+        bench.expect(10, 2, closed: 1, released: 0, open: 1)
+    }
 }
