@@ -2,6 +2,7 @@
 // waits for its standard input to be closed. No liburing: a ring of one entry is a few lines.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -60,7 +61,7 @@ static int done_by_ring(struct ring *r, const struct io_uring_sqe *what) {
 }
 
 int main(int argc, char **argv) {
-    // Holds one socket of each way, then has the ring close a socket() one where it is told to.
+    // Holds two sockets of socket(), and one of the ring; or has the ring close one of the two.
     int closes = argc > 1 && strcmp(argv[1], "--close") == 0;
     struct ring ring = {0};
     int made = make_ring(&ring);
@@ -83,7 +84,7 @@ int main(int argc, char **argv) {
         return 77;
     }
     if (closes) {
-        // First a table must have seen it open: the line before says so, a byte of input goes on.
+        // A table shall see it open first: a byte of input goes on.
         say_hold(&t, fds, n);
         char byte;
         if (read(STDIN_FILENO, &byte, 1) != 1) return 0;
@@ -93,6 +94,8 @@ int main(int argc, char **argv) {
             fprintf(stderr, "ringer: no IORING_OP_CLOSE: %s\n", strerror(-shut));
             return 77;
         }
+        // Another file takes the number and keeps it: its close() would pass for the socket's own.
+        if (open("/dev/null", O_RDONLY) != fds[0]) return 1;
         // No close() told of it, so that it is released.
         t.open[F_TCP]--;
         t.released[F_TCP]++;
