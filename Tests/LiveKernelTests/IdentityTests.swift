@@ -184,6 +184,32 @@ extension Live {
             _ = try watched.stop()
         }
 
+        /// The rules follow the path, so that they see the new file's processes and no longer the old one's
+        /// (a package is upgraded under a daemon that runs on). The table must say so.
+        @Test func aProgramThatIsReplacedWhileItRuns() throws {
+            let program = scratch.file(name)
+            for path in [program, program + ".new"] {
+                try FileManager.default.copyItem(atPath: Self.pythonFile, toPath: path)
+            }
+            let first = try Steered([program])
+            let watched = try Watched(name, options: ["--interval", "1"])
+            #expect(watched.line.contains("rules for \(program)"))
+            let old = try Steered([program])
+            let before = try old.ask("opens('tcp')").truth
+            expectHeld(try watched.nextTable(), old.pid, is: before.account)
+            #expect(rename(program + ".new", program) == 0)
+            let new = try Steered([program])
+            let seen = try new.ask("opens('udp')").truth
+            try old.ask("[opens('tcp'), opens('udp')]")
+            let table = try watched.nextTable()
+            expectHeld(table, new.pid, is: seen.account)
+            let row = try table.row(pid: old.pid)
+            #expect(row.sockets == Proc.sockets(old.pid))
+            #expect(table.verdict == "partial", "\(table.doubt): \(row.account)")
+            for work in [first, old, new] { try work.end() }
+            _ = try watched.stop()
+        }
+
         /// A pid, whose process was killed without a record, is another process's right afterwards.
         @Test(arguments: Reuse.all)
         func aPidThatIsUsedAgain(_ way: Reuse) throws {
@@ -231,6 +257,8 @@ extension Live {
                 Reuse(mode: "full", tableBetween: true, endsToo: true),
                 Reuse(mode: "standard", otherParent: true),
                 Reuse(mode: "full"),
+                Reuse(mode: "standard"),
+                Reuse(mode: "full", endsToo: true),
             ]
         }
 
