@@ -26,7 +26,8 @@ import Testing
             "op=set audit_backlog_limit=8192 old=64 auid=0 ses=1 subj=unconfined res=1",
             "auid=4294967295 ses=4294967295 op=autoremove_rule path=\"/usr/sbin/sshd\" key=\"sockaudit\" list=4 res=1",
         ])
-        #expect(found.map(\.what) == [
+        #expect(
+            found.map(\.what) == [
                 .ruleAdded, .ruleRemoved(byKernel: false), .enabled(0), .other, .ruleRemoved(byKernel: true),
             ])
         #expect(found.map(\.auid) == [1_000, AuditEvent.unset, 0, 0, AuditEvent.unset])

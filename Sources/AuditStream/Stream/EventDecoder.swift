@@ -234,9 +234,8 @@ public final class EventDecoder {
             switch FieldName.pack(name) {
             case FieldName.op:
                 if value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
-                if value.elementsEqual("remove_rule".utf8) || value.elementsEqual("autoremove_rule".utf8) {
-                    change.what = .ruleRemoved
-                }
+                if value.elementsEqual("remove_rule".utf8) { change.what = .ruleRemoved(byKernel: false) }
+                if value.elementsEqual("autoremove_rule".utf8) { change.what = .ruleRemoved(byKernel: true) }
             case FieldName.auditEnabled where strcmp(name, "audit_enabled") == 0:
                 change.what =
                     RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other

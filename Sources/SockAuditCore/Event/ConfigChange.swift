@@ -3,8 +3,8 @@
 public struct ConfigChange: Equatable, Sendable {
     public enum What: Equatable, Sendable {
         case ruleAdded
-        /// By someone, or by the kernel because the file that it was about is gone.
-        case ruleRemoved
+        /// `byKernel`: not by someone, but because the folder of the program that it was about is gone.
+        case ruleRemoved(byKernel: Bool)
         /// `auditctl -e`: 0 is off.
         case enabled(UInt32)
         case other

@@ -67,6 +67,8 @@ extension SocketLedger {
             // In a container that nobody told us of: another process's number here.
             if old.startTicks != 0, probe?(child)?.startTicks == old.startTicks { return }
             end(old, stamp: event.stamp)
+            // A birth under its pid proves that it has written its last record.
+            current[slot] = nil
         }
         // A vforked child may have come and gone before this record was written.
         let stranger = strangers[slot].flatMap { $0.isAfter(event.stamp) ? $0 : nil }

@@ -122,6 +122,13 @@ extension SocketLedger {
             let two = second[account.pid]
             if isGone(account, one) && (two.map { isGone(account, $0) } ?? true) {
                 // Another process under the pid: what it did from its start on is its own.
+                if one.start > 0, account.lastStamp > one.start + Self.clockSlack,
+                    !account.descriptors.isBlank
+                {
+                    // And some of it was taken for the dead one's.
+                    account.strangeSockets += 1
+                    result.drift += 1
+                }
                 end(account, stamp: one.start > 0 ? min(now, one.start - Self.clockSlack) : now)
                 result.endedUnseen += 1
                 continue

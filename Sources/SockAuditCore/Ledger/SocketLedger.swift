@@ -225,10 +225,12 @@ public final class SocketLedger {
             }
             return account
         }
-        if event.ppid != account.ppid {
-            if event.ppid != 0, let fresh = successor(of: account, event) { account = fresh }
-            account.ppid = event.ppid
-        }
+        // Another parent, another login, or a while without a call: is it the same process still?
+        let mayBeAnother =
+            event.ppid != account.ppid && event.ppid != 0 || event.auid != account.auid
+            || event.session != account.session || event.stamp - account.lastStamp >= Self.quietMilliseconds
+        if mayBeAnother, let fresh = successor(of: account, event) { account = fresh }
+        account.ppid = event.ppid
         account.sawEvents = true
         // One thread's calls follow each other: an entry before the last one is another thread's.
         if event.stamp < account.lastStamp { account.threaded = true }
@@ -342,6 +344,9 @@ public final class SocketLedger {
     /// Between one thread's entry into exit_group and the end of the others they may enter calls
     /// (ms); no pid is used again that fast.
     static let dyingMilliseconds: Int64 = 50
+
+    /// No pid comes round in less (ms), but where someone sees to it.
+    static let quietMilliseconds: Int64 = 1_000
 
     /// /proc gives start times in ticks of 10 ms, audit stamps in ticks of the coarse clock (ms).
     static let clockSlack: Int64 = 20

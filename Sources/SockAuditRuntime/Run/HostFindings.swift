@@ -10,6 +10,7 @@ struct HostFindings {
     /// Processes in scope that began before auditing did, and of which nothing was seen since.
     private var older: [ProcScanner.Running]
     private let hasRules: Bool
+    private var files: RuleFiles
     /// What others did to the rules while we ran. It stays: what was not audited is not in the totals.
     private var changes = RuleChanges()
 
@@ -21,8 +22,11 @@ struct HostFindings {
         hasRules = settings.mode != .proc
         if case .files = answer { isNarrowed = true } else { isNarrowed = false }
         switch answer {
-        case .all(let because): scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
+        case .all(let because):
+            scopeNote = because.isEmpty ? "" : "rules of all, filtered here: \(because)"
+            self.files = RuleFiles([])
         case .files(let files):
+            self.files = RuleFiles(files)
             scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
         }
         guard let auditedSince, settings.mode != .proc else {
@@ -57,6 +61,10 @@ struct HostFindings {
         if hasRules { changes.take(status, inspection, records, at: now) }
     }
 
+    mutating func checkFiles(_ settings: WatchSettings, _ scanner: ProcScanner, at now: Int64) {
+        if hasRules { files.check(settings.scope, scanner, at: now) }
+    }
+
     mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }
 
     func reasons(scanner: ProcScanner, ledger: SocketLedger, clock: (Int64) -> String) -> [Reason] {
@@ -75,7 +83,7 @@ struct HostFindings {
                     .archUnseen, count: 1,
                     "the kernel refused the \(name) rules, so such programs are not seen"))
         }
-        return reasons + changes.reasons(clock: clock)
+        return reasons + changes.reasons(clock: clock) + files.reasons(clock: clock)
     }
 
     private static func olderThanAudit(_ processes: [ProcScanner.Running]) -> Reason {

@@ -110,6 +110,7 @@ extension Monitor {
         losses.sawKernelLost(status.lost, at: now)
         losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
         host.update(status, try installer.inspect(), pipeline.takeChanges(), at: now)
+        host.checkFiles(settings, scanner, at: now)
         pipeline.settleGaps(at: Clock.steady())
         var head = SnapshotHead()
         head.host = HostInfo.name()

@@ -12,6 +12,8 @@ struct RuleChanges {
     private var hiding: [(text: String, since: Int64)] = []
     /// Who removed rules last, as far as a record told.
     private var removedBy = AuditEvent.unset
+    /// The kernel itself took rules out: the folder of the program that they were about has gone.
+    private var removedByKernel = false
 
     mutating func take(
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
@@ -21,7 +23,9 @@ struct RuleChanges {
             switch record.what {
             case .enabled(0):
                 if offSince == nil { (offSince, offBy) = (record.stamp, record.auid) }
-            case .ruleRemoved: removedBy = record.auid
+            case .ruleRemoved(let byKernel):
+                removedBy = record.auid
+                if byKernel { removedByKernel = true }
             default: break
             }
         }
@@ -43,7 +47,7 @@ struct RuleChanges {
             reasons.append(
                 Reason(
                     .rulesChanged, count: mostMissing,
-                    "someone\(Self.who(removedBy)) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                    "\(remover) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
                 ))
         }
         if let since = movedSince {
@@ -68,6 +72,11 @@ struct RuleChanges {
                 ))
         }
         return reasons
+    }
+
+    private var remover: String {
+        removedByKernel
+            ? "the kernel (the program's folder was moved or removed)" : "someone\(Self.who(removedBy))"
     }
 
     private static func who(_ auid: UInt32) -> String { auid == AuditEvent.unset ? "" : " (auid \(auid))" }
