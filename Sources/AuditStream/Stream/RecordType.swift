@@ -16,6 +16,9 @@ public enum RecordType {
         }
     }
 
+    /// Every event of a call has one of these.
+    public static func isCall(_ type: UInt16) -> Bool { Int32(type) == AUDIT_SYSCALL }
+
     /// The serial in a kernel message's text: `audit(1700000000.100:1000): ...`; nil where there is none.
     public static func serial(_ message: UnsafeRawBufferPointer) -> UInt64? {
         guard let colon = message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }

@@ -26,6 +26,9 @@ struct DescriptorTable {
     /// the replacing call: both may have been preempted on the way to their record.
     static let lateCloseMilliseconds: Int64 = 1_000
 
+    /// Of one number.
+    private static let mostGhosts = 16
+
     private(set) var live: [Int32: Descriptor] = [:]
     private var ghosts: [Int32: [Ghost]] = [:]
     /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
@@ -290,10 +293,14 @@ struct DescriptorTable {
 
     private mutating func expel(_ fd: Int32, latest: Int64, drifts: Bool = false) {
         guard let gone = remove(fd, as: .released), gone.isCloseWaitedFor else { return }
-        ghosts[fd, default: []].append(
+        var list = ghosts[fd] ?? []
+        // So many closes are never on their way at once: without a bound a loop of dup2 would slow us down.
+        if list.count >= Self.mostGhosts { list.removeFirst() }
+        list.append(
             Ghost(
                 family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom,
                 drifts: drifts))
+        ghosts[fd] = list
     }
 
     /// The close of a socket that was already counted as released; nil when there is none that it

@@ -345,8 +345,9 @@ public final class SocketLedger {
     /// (ms); no pid is used again that fast.
     static let dyingMilliseconds: Int64 = 50
 
-    /// No pid comes round in less (ms), but where someone sees to it.
-    static let quietMilliseconds: Int64 = 1_000
+    /// No pid comes round in less (ms), not even where someone sees to it; and /proc is not asked more
+    /// often about one process.
+    static let quietMilliseconds: Int64 = 200
 
     /// /proc gives start times in ticks of 10 ms, audit stamps in ticks of the coarse clock (ms).
     static let clockSlack: Int64 = 20

@@ -13,9 +13,8 @@ public final class EventPipeline {
     public private(set) var gaps = SerialGaps()
     /// Lines that wait to be fed together.
     private var text: [UInt8] = []
-    /// Events of which a record came since libauparse was last emptied, and how many had come out then.
+    /// Calls that were given to libauparse since it was last emptied, and how many events had come out then.
     private var begun = 0
-    private var newestSerial: UInt64 = 0
     private var answered = 0
     private var prefixes: [UInt16: [UInt8]] = [:]
 
@@ -49,13 +48,9 @@ public final class EventPipeline {
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
-        let serial = RecordType.serial(message)
-        if let serial { gaps.saw(serial) }
+        if let serial = RecordType.serial(message) { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
-        if let serial, serial > newestSerial {
-            newestSerial = serial
-            begun += 1
-        }
+        if RecordType.isCall(type) { begun += 1 }
         text.append(contentsOf: prefix(type))
         var end = message.count
         while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
@@ -75,11 +70,7 @@ public final class EventPipeline {
         }
         // libauparse gives no event out while an older one waits for a record, and looks at all that
         // wait for each line: one lost record would make it slower and slower for two seconds.
-        if begun - (counters.events - answered) > Self.mostWaiting {
-            feed.flush()
-            begun = 0
-            answered = counters.events
-        }
+        if begun - (counters.events - answered) > Self.mostWaiting { empty() }
         collect()
     }
 
@@ -93,9 +84,15 @@ public final class EventPipeline {
     /// Takes in everything that came, in order: before a table, and at the end.
     public func settleOrder() {
         pump()
-        feed.flush()
+        empty()
         collect()
         for node in windows.keys { windows[node]?.flush { emit($0, node) } }
+    }
+
+    private func empty() {
+        feed.flush()
+        begun = 0
+        answered = counters.events
     }
 
     private func collect() {

@@ -230,4 +230,17 @@ import Testing
         bench.close(20, 12, at: tick)
         bench.expect(20, 2, closed: 1, released: 0, open: 1)
     }
+
+    /// A loop of dup2 over sockets leaves no more behind than could ever be on its way.
+    @Test func aNumberHasFewGhosts() {
+        let bench = Bench(live: false)
+        for _ in 0..<100 {
+            bench.socket(10, 5)
+            bench.call(10, .duplicateOver(from: 1, to: 5, closeOnExec: false))
+        }
+        bench.expect(10, 100, closed: 0, released: 100, open: 0)
+        // Closes entered before any of them, written late: only so many find one.
+        for _ in 0..<100 { bench.close(10, 5, at: Bench.begin) }
+        bench.expect(10, 100, closed: 16, released: 84, open: 0)
+    }
 }
