@@ -23,6 +23,8 @@ public struct ReorderWindow: Sendable {
     private var newest: UInt64 = 0
     private var lastOut: UInt64 = 0
     private var newestStamp: Int64 = .min
+    /// The newest serial at the last ``age(_:)``.
+    private var aged: UInt64 = 0
     /// Events that came after a later one had been let through.
     public private(set) var late = 0
 
@@ -52,6 +54,7 @@ public struct ReorderWindow: Sendable {
             wraps = 0
             key = event.serial
             newest = 0
+            aged = 0
             lastOut = 0
             newestStamp = .min
         }
@@ -65,6 +68,14 @@ public struct ReorderWindow: Sendable {
         newest = max(newest, key)
         while head < waiting.count, waiting[head].key &+ span <= newest { emitHead(emit) }
         compact()
+    }
+
+    /// Lets out what has waited since the last call of this: on a quiet stream nothing newer comes that
+    /// would. Live, /proc must be asked about a process while it is there.
+    public mutating func age(_ emit: (Output) -> Void) {
+        while head < waiting.count, waiting[head].key <= aged { emitHead(emit) }
+        compact()
+        aged = newest
     }
 
     /// Lets everything out that waits, in order: at a table, and at the end.

@@ -81,6 +81,14 @@ public final class EventPipeline {
         collect()
     }
 
+    /// Call some times a second: events that have waited for their turn since the last call go on.
+    public func ageOrder() {
+        for node in windows.keys { windows[node]?.age { emit($0, node) } }
+    }
+
+    /// Events wait for their turn: ``ageOrder()`` has something to do.
+    public var isWaiting: Bool { windows.values.contains { $0.depth > 0 } }
+
     /// Takes in everything that came, in order: before a table, and at the end.
     public func settleOrder() {
         pump()

@@ -23,9 +23,14 @@ public struct Monitor: ~Copyable {
     let startedWall: Int64
     var lastTable: Int64
     var lastAge: Int64
+    var lastTurn: Int64
 
     /// A nap between two readings: waking for every message costs three times the CPU (domain.md).
     private static let nap: Int32 = 20
+
+    /// How long (ms) events wait for others that may come before them, and at most twice that. A thread
+    /// that lost the processor on the way to its record has it back by then.
+    private static let turn: Int64 = 100
 
     /// - Returns: the exit code.
     public static func run(_ settings: WatchSettings) throws(AuditError) -> Int32 {
@@ -83,6 +88,7 @@ public struct Monitor: ~Copyable {
         startedWall = Clock.wall()
         lastTable = started
         lastAge = started
+        lastTurn = started
     }
 
     private func announce(_ report: RuleInstaller.Report) {
@@ -166,7 +172,11 @@ public struct Monitor: ~Copyable {
                 pipeline.age()
                 lastAge = now
             }
-            let limit = Int32(clamping: min(until - now, 1_000))
+            if now - lastTurn >= Self.turn {
+                pipeline.ageOrder()
+                lastTurn = now
+            }
+            let limit = Int32(clamping: min(until - now, pipeline.isWaiting ? Self.turn : 1_000))
             var waiting = [
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 // Otherwise only its errors: a reader that has gone.

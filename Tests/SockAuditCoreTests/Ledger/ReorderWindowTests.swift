@@ -59,6 +59,23 @@ import Testing
         #expect(window.late == 1)
     }
 
+    /// On a quiet stream nothing newer comes that would let the last ones out.
+    @Test func whatHasWaitedATurnGoesOn() {
+        var window = ReorderWindow(span: 100)
+        var out: [UInt64] = []
+        func age() { window.age { if case .event(let event) = $0 { out.append(event.serial) } } }
+        #expect(run(&window, [event(12), event(10)], flush: false).isEmpty)
+        age()
+        #expect(out.isEmpty)
+        // Within the turn the missing one comes; what is new waits for a turn of its own.
+        #expect(run(&window, [event(11), event(20)], flush: false).isEmpty)
+        age()
+        #expect(out == [10, 11, 12])
+        #expect(window.depth == 1)
+        age()
+        #expect(out == [10, 11, 12, 20] && window.depth == 0 && window.late == 0)
+    }
+
     @Test func twoEventsOfOneSerialBothComeOut() {
         var window = ReorderWindow(span: 4)
         #expect(run(&window, [event(9), event(9), event(8)]) == [8, 9, 9])
