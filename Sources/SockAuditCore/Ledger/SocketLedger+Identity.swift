@@ -38,6 +38,9 @@ extension SocketLedger {
             || event.session != account.session || event.stamp - account.lastStamp >= Self.quietMilliseconds
         if mayBeAnother, let fresh = successor(of: account, event) { account = fresh }
         account.ppid = event.ppid
+        // A login comes once (pam_loginuid): who is asked for in reports is who it is now.
+        account.auid = event.auid
+        account.session = event.session
         account.sawEvents = true
         // One thread's calls follow each other: an entry before the last one is another thread's.
         if event.stamp < account.lastStamp { account.threaded = true }

@@ -208,4 +208,41 @@ import Testing
         bench.socket(10, 5)
         #expect(bench.rows().map { String(decoding: $0.name, as: UTF8.self) } == ["renamed"])
     }
+
+    /// No event tells of the end of one that was killed, and its successor under the pid, by the same
+    /// parent, uses other numbers: after a pause /proc is asked.
+    @Test func theNextOwnerOfAPidIsRecognisedAfterAPause() {
+        let bench = Bench()
+        bench.start(10)
+        bench.socket(10, 3)
+        bench.socket(10, 4)
+        bench.now += 300
+        bench.start(10)
+        bench.close(10, 3)
+        bench.socket(10, 7)
+        let rows = bench.rows().sorted { $0.start < $1.start }
+        #expect(rows.map(\.figures.socketTotal.total) == [2, 1])
+        #expect(rows.map(\.figures.closeTotal.total) == [0, 0])
+        #expect(rows.map(\.figures.released.total) == [2, 0])
+        #expect(rows.map(\.state) == [.exited, .running])
+    }
+
+    /// A process that has had no pause is not asked about, whoever has its pid by the time it is read.
+    @Test func probesAreFew() {
+        var asked = 0
+        let ledger = SocketLedger(
+            settings: .init(live: true), scope: .all,
+            probe: { _ in
+                asked += 1
+                return ProcessProbe(startTicks: 5, start: Bench.begin, comm: .none)
+            })
+        for number in 0..<1_000 {
+            // A login in the middle is one question, not one for each event after it.
+            let event = AuditEvent(
+                serial: UInt64(number + 1), stamp: Bench.begin + Int64(number), pid: 10, ppid: 1,
+                auid: number < 500 ? AuditEvent.unset : 1_000, operation: .close(fd: 3))
+            ledger.apply(event)
+        }
+        #expect(asked <= 3)
+    }
 }
