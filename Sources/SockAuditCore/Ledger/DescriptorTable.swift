@@ -61,11 +61,8 @@ struct DescriptorTable {
 
     // MARK: what the calls do
 
-    /// - Returns: whether the number was held by another socket.
-    @discardableResult
-    mutating func open(fd: Int32, _ descriptor: Descriptor) -> Bool {
+    mutating func open(fd: Int32, _ descriptor: Descriptor) {
         forgetBrief(fd)
-        let wasHeld = live[fd] != nil
         // One thread's records never say that a number was given twice.
         if let holder = live[fd], holder.isCloseWaitedFor { threaded = true }
         supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
@@ -76,7 +73,6 @@ struct DescriptorTable {
         } else {
             others.came(descriptor.origin, descriptor.family)
         }
-        return wasHeld
     }
 
     mutating func close(fd: Int32, stamp: Int64, serial: UInt64) {

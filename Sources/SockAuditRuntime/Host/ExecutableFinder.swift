@@ -51,11 +51,8 @@ public enum ExecutableFinder {
 
     /// The rule finds a file by its inode in our mount namespace; the process must run that one.
     private static func isOurFile(_ process: ProcScanner.Running) -> Bool {
-        var theirs = stat()
-        var ours = stat()
-        guard stat("/proc/\(process.pid)/exe", &theirs) == 0 else { return false }
-        guard stat(String(decoding: process.exe, as: UTF8.self), &ours) == 0 else { return false }
-        return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino
+        guard let theirs = FileIdentity("/proc/\(process.pid)/exe") else { return false }
+        return theirs == FileIdentity(String(decoding: process.exe, as: UTF8.self))
     }
 
     /// Executables of that name on the search path and in the places of daemons, links resolved.

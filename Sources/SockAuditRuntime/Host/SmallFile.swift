@@ -38,3 +38,17 @@ enum SmallFile {
         }
     }
 }
+
+/// Which file a path leads to, links followed: two paths to one file are equal.
+struct FileIdentity: Equatable {
+    private let device: UInt
+    private let inode: UInt
+
+    /// nil where nothing is there.
+    init?(_ path: String) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        device = UInt(info.st_dev)
+        inode = UInt(info.st_ino)
+    }
+}

@@ -1,24 +1,10 @@
 import AuditStream
-import Glibc
 import SockAuditCore
 
 /// The files that narrowed rules (`-F exe=`) are about. A rule follows its path to whatever file is there
 /// (kernel/audit_watch.c): processes of a file that was replaced or removed are not seen any more.
 struct RuleFiles {
-    private struct Identity: Equatable {
-        var device: UInt
-        var inode: UInt
-
-        /// nil where nothing is there.
-        init?(_ path: String) {
-            var info = stat()
-            guard stat(path, &info) == 0 else { return nil }
-            device = UInt(info.st_dev)
-            inode = UInt(info.st_ino)
-        }
-    }
-
-    private var known: [(path: String, identity: Identity?)]
+    private var known: [(path: String, identity: FileIdentity?)]
     /// Processes that run a file which is no longer at its path; sticky, and when it was noticed (ms).
     private var unseen: [(name: [UInt8], pid: Int32)] = []
     private var since: Int64 = 0
@@ -26,7 +12,7 @@ struct RuleFiles {
     init(_ files: [[UInt8]]) {
         known = files.map { file in
             let path = String(decoding: file, as: UTF8.self)
-            return (path, Identity(path))
+            return (path, FileIdentity(path))
         }
     }
 
@@ -34,7 +20,7 @@ struct RuleFiles {
     mutating func check(_ scope: Scope, _ scanner: ProcScanner, at now: Int64) {
         var changed = false
         for index in known.indices {
-            let identity = Identity(known[index].path)
+            let identity = FileIdentity(known[index].path)
             if identity != known[index].identity { changed = true }
             known[index].identity = identity
         }
@@ -42,7 +28,9 @@ struct RuleFiles {
         let present = known.compactMap(\.identity)
         for process in scanner.running()
         where scope.contains(comm: process.comm, exe: process.exe, script: process.script) {
-            guard let runs = Identity("/proc/\(process.pid)/exe"), !present.contains(runs) else { continue }
+            guard let runs = FileIdentity("/proc/\(process.pid)/exe"), !present.contains(runs) else {
+                continue
+            }
             if unseen.isEmpty { since = now }
             unseen.append((process.comm, process.pid))
         }
