@@ -245,7 +245,7 @@ struct DescriptorTable {
     private static let briefMilliseconds: Int64 = 8
     /// The two calls overlapped, so few records stand between theirs. (What comes in a message to a number
     /// that was used and closed just before looks the same, but for that.)
-    private static let overlap: UInt64 = 10
+    private static let overlap: UInt64 = 5
     /// A stamp that is further back than this says that the clock was set, not that a record is late.
     private static let clockStepMilliseconds: Int64 = 5_000
 
