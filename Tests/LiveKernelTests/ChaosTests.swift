@@ -111,33 +111,41 @@ extension Live {
         }
 
         /// Threads at full speed: no record says which of two calls at the same clock tick was first, so a
-        /// close may be taken for a release, or for another file's.
+        /// close may be taken for a release, or for another file's. The table must say for how many.
         @Test func threadsThatDoNotTakeTurns() throws {
-            var misjudged: [String] = []
+            var misjudged = 0
             var processes = 0
-            var wrongOpen = 0
             for seed in [7, 88, 999] {
                 let watched = try Watched()
                 let chaos = try Chaos(seed: seed, procs: 16, calm: false)
                 let run = try watched.stop()
+                let said = run.last.reasons.filter { $0.code == "thread_order" }.reduce(0) { $0 + $1.count }
+                var closes = 0
+                var open = 0
                 for truth in try chaos.truths() {
                     processes += 1
                     if truth.socket.total == 0 && run.last.rows(pid: truth.pid).isEmpty { continue }
                     Ran.shared.compare()
                     let row = try run.last.row(pid: truth.pid)
                     #expect(row.socketTot == truth.socket, "seed \(seed) pid \(truth.pid), \(run.last.doubt)")
-                    if row.stillOpen != truth.open { wrongOpen += 1 }
-                    guard row.account != truth.account else { continue }
-                    misjudged.append("\(truth.pid): \(truth.account), not \(row.account)")
+                    closes += Self.distance(row.closeTot, truth.close)
+                    open += Self.distance(row.stillOpen, truth.open)
+                    if row.account != truth.account { misjudged += 1 }
                 }
+                print(
+                    "live: threads at full speed: \(closes) closes and \(open) open sockets misjudged, at most \(said) by the table"
+                )
+                #expect(closes <= said, "seed \(seed): \(run.last.doubt)")
+                #expect(open <= said, "seed \(seed): \(run.last.doubt)")
                 try chaos.go()
             }
-            print(
-                "live: threads at full speed: \(misjudged.count) of \(processes) processes misjudged, StillOPEN of \(wrongOpen)"
-            )
-            #expect(misjudged.count * 20 <= processes, "\(misjudged)")
-            // /proc puts StillOPEN right, but where one number was closed and taken again unseen.
-            #expect(wrongOpen * 50 <= processes)
+            print("live: threads at full speed: \(misjudged) of \(processes) processes misjudged")
+            // Were it many, the words of the verdict would be an excuse.
+            #expect(misjudged * 5 <= processes)
+        }
+
+        private static func distance(_ a: Figure, _ b: Figure) -> Int {
+            abs(a.tcp - b.tcp) + abs(a.udp - b.udp) + abs(a.other - b.other)
         }
     }
 }
