@@ -24,7 +24,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: common),
-        .executableTarget(name: "sockaudit", dependencies: ["SockAuditCommands"], swiftSettings: common),
+        .executableTarget(
+            name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime"], swiftSettings: common),
         .testTarget(name: "SockAuditCoreTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(
             name: "AuditStreamTests", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <netinet/in.h>
 #include <linux/audit.h>
@@ -23,6 +24,7 @@
 #include <linux/netlink.h>
 #include <libaudit.h>
 #include <auparse.h>
+#include <cap-ng.h>
 
 static inline uint32_t sockaudit_rule_word(int nr) { return AUDIT_WORD(nr); }
 static inline uint32_t sockaudit_rule_bit(int nr) { return AUDIT_BIT(nr); }
@@ -64,6 +66,56 @@ static inline int sockaudit_terminal(int fd, int *columns) {
     if (ioctl(fd, TIOCGWINSZ, &size) != 0) return 0;
     *columns = size.ws_col;
     return size.ws_row;
+}
+
+/* A descriptor that becomes readable when a process ends (pidfd_open(2)); -1 with errno. */
+static inline int sockaudit_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0u); }
+
+/* Variadic calls. */
+static inline int sockaudit_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+static inline int sockaudit_name_process(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/* The ancillary data of one descriptor is all macros (cmsg(3)). */
+union sockaudit_descriptor_space {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* Sends one message, and with it a descriptor when passed is not negative. */
+static inline ssize_t sockaudit_send(int fd, const void *data, size_t length, int passed, int flags) {
+    union sockaudit_descriptor_space space = {0};
+    struct iovec piece = {(void *)data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (passed >= 0) {
+        message.msg_control = space.bytes;
+        message.msg_controllen = sizeof space.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        __builtin_memcpy(CMSG_DATA(header), &passed, sizeof(int));
+    }
+    return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+}
+
+/* Receives one message; passed is the descriptor that came with it, or -1. */
+static inline ssize_t sockaudit_take(int fd, void *data, size_t length, int *passed, int flags) {
+    union sockaudit_descriptor_space space = {0};
+    struct iovec piece = {data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = space.bytes;
+    message.msg_controllen = sizeof space.bytes;
+    *passed = -1;
+    ssize_t count = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+    if (count < 0) return count;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+        __builtin_memcpy(passed, CMSG_DATA(header), sizeof(int));
+    return count;
 }
 
 /* auparse stops with an error when errno is stale (before audit 4.1.5). */

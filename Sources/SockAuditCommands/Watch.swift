@@ -19,7 +19,10 @@ struct Watch: ParsableCommand {
     @Option(help: "End after this many tables.")
     var count: Int?
 
-    @Option(help: "End after this many seconds.")
+    @Option(
+        help:
+            "End after this many seconds; 0: never. Without it, and without --count, a run ends after 24 hours where standard output is no terminal, unless systemd started it."
+    )
     var duration: Double?
 
     @Option(
@@ -51,6 +54,12 @@ struct Watch: ParsableCommand {
     @Option(help: "auto, light, standard, full or proc: how much is audited.")
     var mode: ModeArgument = .auto
 
+    @Option(
+        help:
+            "Most events a second that may come of our rules before the guard leaves processes out (8000 beside an audit daemon)."
+    )
+    var budget: Int?
+
     @Option(help: "auto, multicast or unicast: which of the kernel's record streams.")
     var source: WatchSettings.Source = .auto
 
@@ -79,8 +88,12 @@ struct Watch: ParsableCommand {
         }
         if names.contains(where: { $0.isEmpty }) { throw ValidationError("A name must not be empty.") }
         try Self.check(interval, "--interval", above: 0.05, below: 86_400 * 366)
-        if let duration { try Self.check(duration, "--duration", above: 0.05, below: 86_400 * 3_660) }
-        for (value, name) in [(count, "--count"), (top, "--top"), (failOpen, "--fail-open")] {
+        if let duration, duration != 0 {
+            try Self.check(duration, "--duration", above: 0.05, below: 86_400 * 3_660)
+        }
+        for (value, name) in [
+            (count, "--count"), (top, "--top"), (failOpen, "--fail-open"), (budget, "--budget"),
+        ] {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
@@ -88,6 +101,14 @@ struct Watch: ParsableCommand {
             throw ValidationError(
                 "This version writes text and JSON; \(ending) is not there yet. Say --format.")
         }
+    }
+
+    /// Nobody looks at it, and nobody said when it ends.
+    private var lifetime: Double? {
+        // systemd ends its units itself (INVOCATION_ID, systemd.exec(5)).
+        let isService = getenv("INVOCATION_ID") != nil
+        let isOpenEnded = duration == nil && count == nil && isatty(STDOUT_FILENO) == 0
+        return isOpenEnded && !isService ? WatchSettings.defaultLifetime : nil
     }
 
     private static func check(_ value: Double, _ name: String, above: Double, below: Double) throws {
@@ -113,7 +134,8 @@ struct Watch: ParsableCommand {
         settings.scope = Scope(patterns: names)
         settings.interval = interval
         settings.count = count
-        settings.duration = duration
+        settings.duration = duration == 0 ? nil : duration
+        settings.lifetime = lifetime
         settings.inputs = input
         settings.report = report
         settings.format =
@@ -125,6 +147,8 @@ struct Watch: ParsableCommand {
         settings.grouping = groupBy
         settings.families = try families()
         settings.mode = mode.mode
+        settings.modeIsAuto = mode == .auto
+        settings.budget = budget
         settings.source = source
         settings.failOpen = failOpen
         settings.clears = !noClear && getenv("TERM").map { String(cString: $0) } != "dumb"

@@ -1,6 +1,12 @@
+import Glibc
 import SockAuditCommands
+import SockAuditRuntime
 
 @main
 enum Main {
-    static func main() { SockAudit.main() }
+    static func main() {
+        // The monitor starts its keeper from this same file, under a name that nobody types.
+        if CommandLine.arguments.first == Keeper.argument { exit(Keeper.run()) }
+        SockAudit.main()
+    }
 }

@@ -158,23 +158,6 @@ private struct Witnesses {
     }
 }
 
-/// A generator of socket and close, as fast as one thread goes.
-private final class Flood {
-    private struct Said: Decodable { var pairs: Int }
-    private let child: Child
-
-    init() throws { child = try Child(Host.workload("flood"), ["--pairs", "0", "--wait"]) }
-
-    func begin() throws { try child.send("") }
-
-    /// - Returns: how many pairs it made.
-    func end() throws -> Int {
-        child.closeInput()
-        #expect(try child.wait() == 0, "\(child.err)")
-        return try JSONDecoder().decode(Said.self, from: Data(child.out.utf8)).pairs
-    }
-}
-
 /// The socket on which a sockaudit is given records, as the kernel shows it.
 private struct RecordStream {
     private let inode: String

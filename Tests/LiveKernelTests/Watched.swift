@@ -41,6 +41,15 @@ final class Watched {
     }
 
     var pid: pid_t { child.pid }
+    /// The process that holds the rules.
+    var keeper: pid_t {
+        get throws {
+            guard let keeper = Proc.children(pid).first(where: { Proc.comm($0) == "sockaudit-guard" }) else {
+                throw LiveError("sockaudit \(pid) has no keeper")
+            }
+            return keeper
+        }
+    }
     var tables: [Table] { get throws { try child.outLines.map(Table.parse) } }
 
     func waitTables(_ count: Int) throws {

@@ -20,6 +20,21 @@ public struct KernelStatus: Equatable, Sendable {
     /// Jiffies that callers waited for room in the queue, since boot.
     public var backlogWaitActual: UInt32
 
+    public init(
+        enabled: UInt32, failure: UInt32, daemon: UInt32, rateLimit: UInt32, backlogLimit: UInt32,
+        lost: UInt32, backlog: UInt32, backlogWaitTime: UInt32, backlogWaitActual: UInt32
+    ) {
+        self.enabled = enabled
+        self.failure = failure
+        self.daemon = daemon
+        self.rateLimit = rateLimit
+        self.backlogLimit = backlogLimit
+        self.lost = lost
+        self.backlog = backlog
+        self.backlogWaitTime = backlogWaitTime
+        self.backlogWaitActual = backlogWaitActual
+    }
+
     public static let locked: UInt32 = 2
     public static let panics = UInt32(AUDIT_FAIL_PANIC)
 }

@@ -16,6 +16,8 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
         case inputFailed = "input_failed"
         case outputFailed = "output_failed"
         case spawnFailed = "spawn_failed"
+        case privilegesKept = "privileges_kept"
+        case keeperGone = "keeper_gone"
     }
 
     public let code: Code

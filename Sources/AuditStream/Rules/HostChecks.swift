@@ -9,6 +9,8 @@ public enum HostChecks {
         public var text: String
         /// It hides part of what is in scope, so tables are PARTIAL.
         public var hides: Bool
+
+        public init(text: String, hides: Bool) { (self.text, self.hides) = (text, hides) }
     }
 
     /// Throws what makes auditing impossible; returns what the user should know all the same.

@@ -5,10 +5,10 @@ import Glibc
 ///
 /// It knows nothing of the record stream, so that it can become a process of its own.
 public struct RuleInstaller: ~Copyable {
-    private let control: AuditControl
-    private var installed: [KernelRule] = []
+    let control: AuditControl
+    var installed: [KernelRule] = []
     /// What the plan wants, whoever's rules bring it.
-    private var planned: [KernelRule] = []
+    var planned: [KernelRule] = []
     /// Rules that hid something before we came: told of once, at the start.
     private var hidingBefore: [KernelRule] = []
     private var switchedOn = false
@@ -36,6 +36,8 @@ public struct RuleInstaller: ~Copyable {
         public var rules: [String] = []
         /// The kernel's settings before we changed anything.
         public var before: KernelStatus?
+
+        public init() {}
     }
 
     public init(isSockaudit: @escaping (Int32) -> Bool) throws(AuditError) {
@@ -116,7 +118,7 @@ public struct RuleInstaller: ~Copyable {
         }
     }
 
-    private static func isNative(_ rule: KernelRule) -> Bool {
+    static func isNative(_ rule: KernelRule) -> Bool {
         let arch = rule.fields.first { $0.field == UInt32(AUDIT_ARCH) }
         return arch?.value == Architecture.local.first?.elf
     }
@@ -129,6 +131,8 @@ public struct RuleInstaller: ~Copyable {
         public var moved = false
         /// Rules that came after ours and hide something of what we watch, in auditctl's words.
         public var hiding: [String] = []
+
+        public init() {}
     }
 
     public func inspect() throws(AuditError) -> Inspection {

@@ -35,13 +35,19 @@ public struct RulePlan: Equatable, Sendable {
     public let mode: AuditMode
     /// `-F exe=` rules for these files; empty for every process.
     public let executables: [[UInt8]]
-    /// `-F pid!=`: ourselves, and whom the guard exempts.
+    /// `-F pid!=`: ourselves, the monitor first (it owns the rules), and whom the guard exempts.
     public let exemptPids: [Int32]
+    /// `-F exe!=`: programs that the guard exempts.
+    public let exemptPrograms: [[UInt8]]
 
-    public init(mode: AuditMode, executables: [[UInt8]] = [], exemptPids: [Int32] = []) {
+    public init(
+        mode: AuditMode, executables: [[UInt8]] = [], exemptPids: [Int32] = [],
+        exemptPrograms: [[UInt8]] = []
+    ) {
         self.mode = mode
         self.executables = executables
         self.exemptPids = exemptPids
+        self.exemptPrograms = exemptPrograms
     }
 
     /// All rules, in the order in which they go in.
@@ -131,6 +137,9 @@ public struct RulePlan: Equatable, Sendable {
         for pid in exemptPids {
             fields.append(
                 KernelRule.Field(UInt32(AUDIT_PID), sockaudit_op_not_equal(), UInt32(bitPattern: pid)))
+        }
+        for program in exemptPrograms {
+            fields.append(KernelRule.Field(UInt32(AUDIT_EXE), sockaudit_op_not_equal(), text: program))
         }
         fields.append(KernelRule.Field(UInt32(AUDIT_FILTERKEY), sockaudit_op_equal(), text: Self.key))
         return KernelRule(

@@ -27,6 +27,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     public let bufferBytes: Int
     private let batch: MessageBatch
     private let registered: Bool
+    private var isOpen = true
 
     /// Sizes to ask for, largest first (domain.md: 16 to 64 MiB lost nothing at full rate).
     private static let wanted: [Int32] = [64 << 20, 32 << 20, 16 << 20]
@@ -92,8 +93,18 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         return fd
     }
 
-    deinit {
-        // A daemon's place is given back, so that the next auditd finds it free.
+    deinit { if isOpen { Self.shut(descriptor, registered) } }
+
+    /// Reads no more. A reader that was registered is let go of with the next record that the kernel
+    /// cannot give it: call this while one is still to come, such as those of our rules going out.
+    public mutating func end() {
+        if isOpen { Self.shut(descriptor, registered) }
+        isOpen = false
+    }
+
+    private static func shut(_ descriptor: Int32, _ registered: Bool) {
+        // A daemon's place is given back, so that the next auditd finds it free. Without privileges the
+        // kernel refuses.
         if registered { _ = audit_set_pid(descriptor, 0, WAIT_NO) }
         close(descriptor)
     }

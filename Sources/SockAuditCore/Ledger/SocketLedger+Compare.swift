@@ -18,6 +18,8 @@ public struct LookSettings {
     public var lossy: Bool
     /// Closes are not all in the stream (light mode, rules narrowed to one program, exempted).
     public var closesUnseen: Bool
+    /// Only socket() is in the stream: copies of a descriptor go unseen as well.
+    public var light = false
     /// No call is audited (proc mode): what /proc shows is all that is known.
     public var callsUnseen: Bool
     /// Asks the kernel about a process's socket, by fd and inode; nil where it does not say.
@@ -54,7 +56,7 @@ extension SocketLedger {
         let unseen = look.closesUnseen || look.callsUnseen || settings.light
         let explained = unseen || account.usesRing || account.hasLentTable
         account.hasLentTable = account.share != nil
-        if settings.light { dropDuplicates(account, before, after, at: now) }
+        if settings.light || look.light { dropDuplicates(account, before, after, at: now) }
         for (fd, descriptor) in account.descriptors.live where descriptor.epoch < epoch {
             let (was, still) = (before[fd], after[fd])
             let gone = was == nil && still == nil

@@ -50,7 +50,7 @@ extension SocketLedger {
         row.session = account.session
         let until = account.ended ?? now ?? account.lastStamp
         row.duration = Double(max(0, until - account.start)) / 1_000
-        row.state = account.state
+        row.state = !account.hasEnded && gaps.leavesOut(account) ? .exempt : account.state
         row.drift = account.drift
         row.acceptedGrowth = account.accepted.grown
         row.figures = account.figures

@@ -139,13 +139,17 @@ extension SocketLedger {
                 judgeScope(account)
             }
             if case .unreadable = one.presence { result.unreadable += 1 }
+            let look = recentGaps.widen(look, for: account)
             if let sockets = compare(account, one, two, at: now, look, &result) {
                 strange.append((account, sockets))
             }
         }
         // Parents before their children: what both hold was the parent's.
         strange.sort { ($0.0.start, $0.0.pid) < ($1.0.start, $1.0.pid) }
-        for (account, sockets) in strange { adopt(account, sockets, look, &result) }
+        for (account, sockets) in strange {
+            adopt(account, sockets, recentGaps.widen(look, for: account), &result)
+        }
+        recentGaps = gaps
         for (slot, account) in current where !account.hasEnded {
             account.descriptors.settled(before: now)
             // Not in scope, and nothing to tell if it comes into it: its next event finds it again.

@@ -49,6 +49,9 @@ public final class SocketLedger {
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
     public var watchingSince: Int64 = .max
+    /// Who and what is not audited now, and what was not at any time since the last look into /proc.
+    public var gaps = AuditGaps() { didSet { recentGaps.add(gaps) } }
+    var recentGaps = AuditGaps()
     /// Processes with an io_uring that have ended.
     var endedRingUsers = 0
     /// What the folded accounts add to ``unsure``.

@@ -20,19 +20,23 @@ public struct ProcScanner {
         var threads: Int
         var startTicks: UInt64
         var isKernelThread: Bool
+        /// In the program and in the kernel for it, all threads together.
+        var processorTicks: UInt64
 
         init?(_ bytes: [UInt8]) {
             // comm may hold spaces and parentheses; the last one closes it.
             guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
                 let shut = bytes.lastIndex(of: UInt8(ascii: ")")), open < shut, shut + 2 < bytes.count
             else { return nil }
-            // Of some fifty fields three are wanted, for each process and table: none is cut out.
+            // Of some fifty fields a few are wanted, for each process and table: none is cut out.
             var field = 0
             var wanted: (flags: UInt64?, threads: UInt64?, start: UInt64?) = (nil, nil, nil)
+            processorTicks = 0
             for index in (shut + 2)..<bytes.count where bytes[index] == UInt8(ascii: " ") {
                 field += 1
                 switch field {
                 case 6: wanted.flags = Self.number(bytes, index + 1)
+                case 11, 12: processorTicks &+= Self.number(bytes, index + 1) ?? 0
                 case 17: wanted.threads = Self.number(bytes, index + 1)
                 case 19: wanted.start = Self.number(bytes, index + 1)
                 default: continue
@@ -68,6 +72,11 @@ public struct ProcScanner {
         var isDead: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
         /// Running, or waiting in the kernel where nothing may disturb it.
         var isBusy: Bool { state == UInt8(ascii: "D") || state == UInt8(ascii: "R") }
+    }
+
+    /// How much of a processor the process has had, in ticks of 1/100 s (proc(5)); nil when it is gone.
+    static func processorTicks(_ pid: Int32) -> UInt64? {
+        stat(pid).flatMap { $0.isDead ? nil : $0.processorTicks }
     }
 
     static func stat(_ pid: Int32) -> Stat? {

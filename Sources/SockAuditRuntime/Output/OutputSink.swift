@@ -43,7 +43,7 @@ public struct OutputSink: ~Copyable {
     /// Standard output is a terminal: its width matters.
     public var isTerminal: Bool { path == nil && isatty(STDOUT_FILENO) == 1 }
 
-    private static func open(_ path: String) throws(AuditError) -> Int32 {
+    static func open(_ path: String) throws(AuditError) -> Int32 {
         let fd = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
         guard fd >= 0 else {
             throw AuditError(
@@ -55,9 +55,11 @@ public struct OutputSink: ~Copyable {
     }
 
     /// HUP: the file was moved away; go on in a new one of the old name.
-    public mutating func reopen() throws(AuditError) {
+    ///
+    /// - Parameter open: who opens it: a process that gave up its privileges cannot.
+    public mutating func reopen(_ open: (String) throws(AuditError) -> Int32) throws(AuditError) {
         guard let path else { return }
-        let fresh = try Self.open(path)
+        let fresh = try open(path)
         close(descriptor)
         descriptor = fresh
     }

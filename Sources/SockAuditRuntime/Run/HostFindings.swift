@@ -49,6 +49,7 @@ struct HostFindings {
         if report.shared > 0 { text += " and \(report.shared) that were there already" }
         text +=
             ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"
+        if settings.lifetime != nil { text += ", for 24 hours (--duration 0: for ever)" }
         if report.switchedOn { text += "; auditing was off and is on until we end" }
         return text
     }

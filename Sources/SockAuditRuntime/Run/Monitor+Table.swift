@@ -41,7 +41,9 @@ extension Monitor {
             callsUnseen: settings.mode == .proc,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
         let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
-        if settings.mode == .proc { adoptRunning(look) }
+        if settings.mode == .proc || ledger.gaps.nothing || !ledger.gaps.programs.isEmpty {
+            adoptRunning(look)
+        }
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = losses.total
             adoptRunning(look)
@@ -49,7 +51,10 @@ extension Monitor {
         let rows = ledger.takeRows(now: Clock.wall())
         head.reasons += reasons(settlement, rows, behind: behind)
         // A reader that hangs must not keep the rules in: they go before the last table does.
-        if final { for failure in installer.remove() { messages.error(failure.description) } }
+        if final {
+            if settings.source == .unicast { source.end() }
+            for failure in keeper.remove() { messages.error(failure.description) }
+        }
         lastTable = moment
         let snapshot = printer.snapshot(rows, head: head)
         let outcome = try printer.print(snapshot)
@@ -60,7 +65,7 @@ extension Monitor {
     /// Books processes that hold sockets and of which no record has come: those of before our
     /// start, and, after a loss, those whose every record is among the lost ones.
     func adoptRunning(_ look: LookSettings) {
-        for process in scanner.running() where process.pid != getpid() {
+        for process in scanner.running() where process.pid != getpid() && process.pid != keeper.process {
             guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
                 let probe = scanner.probe(process.pid)
             else { continue }
@@ -86,7 +91,7 @@ extension Monitor {
         while true {
             while try read() > 0 { if pipeline.newestStamp > asked + Self.writingTime { return true } }
             if Clock.steady() > limit { return false }
-            if try installer.status().backlog == 0 {
+            if try keeper.status().backlog == 0 {
                 // One record may be between the queue and our socket.
                 Self.sleep(milliseconds: 2)
                 if try read() == 0 { return true }
@@ -106,10 +111,10 @@ extension Monitor {
 
     private mutating func head(at moment: Int64, final: Bool) throws(AuditError) -> SnapshotHead {
         let now = Clock.wall()
-        let status = try installer.status()
+        let status = try keeper.status()
         losses.sawKernelLost(status.lost, at: now)
         losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
-        host.update(status, try installer.inspect(), pipeline.takeChanges(), at: now)
+        host.update(status, try keeper.inspect(), pipeline.takeChanges(), at: now)
         host.checkFiles(settings, scanner, at: now)
         pipeline.settleGaps(at: Clock.steady())
         var head = SnapshotHead()
@@ -122,7 +127,7 @@ extension Monitor {
         head.scope = settings.scope.labels
         head.scopeNote = host.scopeNote
         head.source = settings.source == .unicast ? "unicast" : "multicast"
-        head.mode = settings.mode.rawValue
+        head.mode = guardLog.mode.rawValue
         head.eventsSeen = pipeline.counters.events
         head.eventsUsed = ledger.used
         head.eventsLost = losses.total
@@ -159,6 +164,7 @@ extension Monitor {
                 ))
         case .standard, .full: break
         }
+        reasons += guardLog.reasons(clock: clock)
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
         if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
         let drift = rows.reduce(0) { $0 + $1.drift }

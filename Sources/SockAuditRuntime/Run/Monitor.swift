@@ -11,7 +11,9 @@ public struct Monitor: ~Copyable {
     let pipeline: EventPipeline
     let signals: Signals
     var source: NetlinkSource
-    var installer: RuleInstaller
+    var keeper: KeeperLink
+    var guardLog: GuardLog
+    var meter: LoadMeter
     var printer: TablePrinter
     var losses = LossTracker()
     /// How much was lost when processes were last looked for that nobody told of.
@@ -34,9 +36,18 @@ public struct Monitor: ~Copyable {
 
     /// - Returns: the exit code.
     public static func run(_ settings: WatchSettings) throws(AuditError) -> Int32 {
+        // What takes privileges comes first; then they go.
         let printer = try TablePrinter(settings: settings)
         let signals = try Signals()
         let clock = Clock()
+        let messages = Messages(quiet: settings.quiet)
+        let before = try AuditControl().status()
+        let since = AuditAge.known(
+            enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
+        var keeper = try KeeperLink.spawn()
+        let source = try openSource(settings, before)
+        do { try Privileges.dropToReader() } catch { messages.error(error.description) }
+
         let names = NameTable()
         let scanner = ProcScanner(clock: clock, names: names)
         let ledger = SocketLedger(
@@ -44,23 +55,16 @@ public struct Monitor: ~Copyable {
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
             ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
-        var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
-        let before = try installer.status()
-        let source = try openSource(settings, before)
         let running = scanner.running()
         let answer = ExecutableFinder.find(settings.scope, running: running)
-        var executables: [[UInt8]] = []
-        if case .files(let files) = answer { executables = files }
-        let plan = RulePlan(mode: settings.mode, executables: executables, exemptPids: [getpid()])
-        let since = AuditAge.known(
-            enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
-        let report = try installer.install(plan, force: settings.force)
-        if settings.mode != .proc { AuditAge.remember(at: since ?? Clock.wall()) }
+        var order = KeeperOrder(settings, auditedSince: since)
+        if case .files(let files) = answer { order.narrow(to: files) }
+        let report = try keeper.install(order)
         let host = HostFindings(
             settings: settings, report: report, answer: answer, running: running, auditedSince: since)
         var monitor = Monitor(
             settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
-            installer: installer, printer: printer, host: host)
+            keeper: keeper, printer: printer, host: host)
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
         ledger.watchingSince = monitor.startedWall
         let tables = SocketTables()
@@ -71,7 +75,7 @@ public struct Monitor: ~Copyable {
 
     private init(
         settings: WatchSettings, scanner: ProcScanner, pipeline: EventPipeline, signals: consuming Signals,
-        source: consuming NetlinkSource, installer: consuming RuleInstaller, printer: consuming TablePrinter,
+        source: consuming NetlinkSource, keeper: consuming KeeperLink, printer: consuming TablePrinter,
         host: HostFindings
     ) {
         self.settings = settings
@@ -81,10 +85,12 @@ public struct Monitor: ~Copyable {
         self.pipeline = pipeline
         self.signals = signals
         self.source = source
-        self.installer = installer
+        self.keeper = keeper
+        guardLog = GuardLog(asked: settings.mode)
         self.printer = printer
         self.host = host
         started = Clock.steady()
+        meter = LoadMeter(now: started)
         startedWall = Clock.wall()
         lastTable = started
         lastAge = started
@@ -124,7 +130,7 @@ public struct Monitor: ~Copyable {
             messages.error(error.description)
             status = ExitStatus.failed
         }
-        for failure in installer.remove() {
+        for failure in keeper.remove() where failure.code != .keeperGone {
             messages.error(failure.description)
             status = ExitStatus.failed
         }
@@ -134,7 +140,7 @@ public struct Monitor: ~Copyable {
     }
 
     private mutating func loop() throws(AuditError) {
-        let end = settings.duration.map { started + Int64($0 * 1_000) }
+        let end = (settings.duration ?? settings.lifetime).map { started + Int64($0 * 1_000) }
         var number: Int64 = 1
         while true {
             let deadline = started + Int64(Double(number) * settings.interval * 1_000)
@@ -145,7 +151,12 @@ public struct Monitor: ~Copyable {
             case .deadline: break
             }
             let ends = end.map { until >= $0 } ?? false
-            if ends || printer.tables + 1 == settings.count { return try lastTable(at: until) }
+            if ends || printer.tables + 1 == settings.count {
+                if ends && settings.duration == nil {
+                    messages.note("ended after 24 hours, as nobody said when to (--duration 0: never).")
+                }
+                return try lastTable(at: until)
+            }
             if printer.isWaiting {
                 if !saidWaiting {
                     messages.note("nobody takes the tables; counting goes on, tables are left out.")
@@ -182,9 +193,10 @@ public struct Monitor: ~Copyable {
                 // Otherwise only its errors: a reader that has gone.
                 pollfd(fd: printer.polled, events: printer.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
                 pollfd(fd: readLately ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
-                poll(&waiting, 3, readLately ? min(Self.nap, limit) : limit)
+                poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
             }
             if ready > 0 {
                 if waiting[1].revents & Int16(POLLERR) != 0 { return .readerGone }
@@ -196,6 +208,10 @@ public struct Monitor: ~Copyable {
                     case .none: break
                     }
                 }
+                if waiting[3].revents != 0 {
+                    try keeper.listen()
+                    if keeper.wantsStop { return .stopped }
+                }
             }
             readLately = try read() > 0
         }
@@ -203,7 +219,8 @@ public struct Monitor: ~Copyable {
 
     private mutating func reopen() {
         do {
-            try printer.reopen()
+            let fd = try keeper.reopen()
+            try printer.reopen { _ in fd }
         } catch {
             messages.error("\(error.description) The old report stays open.")
         }
@@ -212,8 +229,14 @@ public struct Monitor: ~Copyable {
     /// Takes in what the stream has now.
     mutating func read() throws(AuditError) -> Int {
         let pipeline = self.pipeline
-        let count = try source.drain { pipeline.push(type: $0, message: $1) }
+        var meter = self.meter
+        let count = try source.drain {
+            meter.count(type: $0, $1)
+            pipeline.push(type: $0, message: $1)
+        }
+        self.meter = meter
         pipeline.pump()
+        guardTurn()
         return count
     }
 

@@ -27,7 +27,9 @@ public struct TablePrinter: ~Copyable {
     /// Waits for the reader to take all; a second signal on `stop` ends that.
     public mutating func finish(stop: Int32) throws(AuditError) { try sink.finish(stop: stop) }
 
-    public mutating func reopen() throws(AuditError) { try sink.reopen() }
+    public mutating func reopen(_ open: (String) throws(AuditError) -> Int32) throws(AuditError) {
+        try sink.reopen(open)
+    }
 
     /// - Parameter rows: everything in scope, ungrouped and in no order.
     public func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {

@@ -11,6 +11,10 @@ public struct WatchSettings: Sendable {
     public var interval = 7.0
     public var count: Int?
     public var duration: Double?
+    /// Seconds after which a run ends that nobody watches and that nobody gave an end: rules that were
+    /// forgotten would cost the host for ever. Nil where someone did.
+    public var lifetime: Double?
+    public static let defaultLifetime = 86_400.0
     public var report: String?
     public var format = Format.text
     public var style = TextTable.Style()
@@ -19,6 +23,10 @@ public struct WatchSettings: Sendable {
     public var grouping = Grouping.process
     public var families = SocketFamily.allCases
     public var mode = AuditMode.standard
+    /// Nobody insists on the mode: the guard may go below it.
+    public var modeIsAuto = true
+    /// `--budget`, in events a second.
+    public var budget: Int?
     public var source = Source.auto
     public var failOpen: Int?
     public var clears = true

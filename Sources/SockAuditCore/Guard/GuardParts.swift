@@ -1,0 +1,81 @@
+extension Guard {
+    /// The few whose absence brings our events below a rate; nil when it is not a few, or not known who.
+    func choose(allowed: Int, at now: Int64) -> (processes: [Int32], programs: [[UInt8]])? {
+        guard settings.mayExempt, let load, load.span > 0, now - load.at <= settings.freshness else {
+            return nil
+        }
+        func rate(_ events: Int) -> Int { events * 1_000 / Int(load.span) }
+        // Events of those who are out already are still on their way.
+        let processes = load.processes.filter { !state.processes.contains($0.pid) }
+        let known = load.processes.reduce(0) { $0 + (state.processes.contains($1.pid) ? $1.events : 0) }
+        let total = rate(load.events - known)
+        guard total >= settings.floodRate else { return nil }
+        var left = total
+        var chosen: [Int32] = []
+        let room = settings.mostProcesses - state.processes.count
+        for process in processes where chosen.count < room && left > allowed {
+            let its = rate(process.events)
+            guard its >= max(settings.floodRate, total / 20) else { break }
+            chosen.append(process.pid)
+            left -= its
+        }
+        if !chosen.isEmpty && (left <= allowed || left <= total / 2) { return (chosen, []) }
+        guard !settings.isNarrowed else { return nil }
+        // A storm of short processes: no number is worth naming, their program is.
+        left = total
+        var programs: [[UInt8]] = []
+        let places = settings.mostPrograms - state.programs.count
+        for program in load.programs where programs.count < places && left > allowed {
+            guard !state.programs.contains(program.exe), program.processes >= 4 else { continue }
+            let its = rate(program.events)
+            guard its >= max(settings.floodRate, total / 10) else { break }
+            programs.append(program.exe)
+            left -= its
+        }
+        return !programs.isEmpty && (left <= allowed || left <= total / 2) ? ([], programs) : nil
+    }
+}
+
+/// Events a second over the last second.
+struct RateWindow: Sendable {
+    private var reports: [(at: Int64, events: Int)] = []
+    private static let length: Int64 = 1_000
+
+    mutating func add(_ events: Int, at now: Int64) {
+        reports.removeAll { $0.at <= now - Self.length }
+        reports.append((now, events))
+    }
+
+    func perSecond(at now: Int64) -> Int {
+        reports.reduce(0) { $0 + ($1.at > now - Self.length ? $1.events : 0) }
+    }
+}
+
+/// What is left of the allowance: see ``EvidenceAllowance``.
+struct EvidenceTank: Sendable {
+    private let allowance: EvidenceAllowance
+    private var events: Double
+    private var filled: Int64?
+
+    init(_ allowance: EvidenceAllowance) {
+        self.allowance = allowance
+        events = allowance.burst
+    }
+
+    mutating func fill(until now: Int64) {
+        let passed = Double(now - (filled ?? now)) / 1_000
+        events = min(allowance.burst, events + passed * allowance.rate)
+        filled = now
+    }
+
+    mutating func draw(_ count: Int, at now: Int64) {
+        fill(until: now)
+        events -= Double(count)
+    }
+
+    /// A part of it anew, where those who emptied it are out.
+    mutating func allowMore() { events = max(events, allowance.burst / 4) }
+
+    var isEmpty: Bool { events <= 0 }
+    var isHalfFull: Bool { events >= allowance.burst / 2 }
+}

@@ -1,0 +1,199 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// The privileged half of a live run: the only process that changes the kernel's audit rules.
+///
+/// It never reads a record. It puts the rules in, reads the kernel's counters, does what the guard says,
+/// and takes the rules out when it is told to or when the monitor's end of the socket closes, for whatever
+/// reason: a killed monitor leaves nothing behind.
+public struct Keeper: ~Copyable {
+    /// argv[0] by which the program knows that it is the keeper. Nobody types it by chance.
+    public static let argument = "sockaudit: keeper"
+    /// Where the monitor's other end is.
+    static let descriptor: Int32 = 3
+
+    private let link: MessageSocket
+    private let signals: Signals
+    private var installer: RuleInstaller
+    private let order: KeeperOrder
+    private var guardian: Guard
+    /// Those who are exempt, each with a descriptor that tells its end.
+    private var exempt = ExemptProcesses()
+    private var lastReading: Int64
+    /// The rules are out: there is nothing left to guard.
+    private var isDone = false
+
+    /// - Returns: the exit code of the keeper's process.
+    public static func run() -> Int32 {
+        ProcessName.set("sockaudit-guard")
+        // Of its own session: Ctrl-C is for the monitor, which then tells us.
+        setsid()
+        let link = MessageSocket(adopting: descriptor)
+        do {
+            let signals = try Signals()
+            let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
+            guard let order = hello(link) else { return ExitStatus.failed }
+            var keeper = Keeper(link: link, signals: signals, installer: installer, order: order)
+            return keeper.keep()
+        } catch {
+            return ExitStatus.failed
+        }
+    }
+
+    private init(
+        link: consuming MessageSocket, signals: consuming Signals, installer: consuming RuleInstaller,
+        order: KeeperOrder
+    ) {
+        self.link = link
+        self.signals = signals
+        self.installer = installer
+        self.order = order
+        var state = GuardState()
+        state.level = order.level
+        guardian = Guard(settings: order.settings, state: state)
+        lastReading = Clock.steady()
+    }
+
+    /// The monitor's first message; nil when it goes before it sends one.
+    private static func hello(_ link: borrowing MessageSocket) -> KeeperOrder? {
+        while true {
+            var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
+            guard SystemText.retrying({ poll(&waiting, 1, -1) }) > 0 else { return nil }
+            switch link.receive() {
+            case .none: continue
+            case .closed: return nil
+            case .message(let bytes, _):
+                guard bytes.first == KeeperMessage.hello else { return nil }
+                var reader = WireReader(bytes)
+                return try? KeeperOrder(&reader)
+            }
+        }
+    }
+
+    // MARK: the loop
+
+    private mutating func keep() -> Int32 {
+        do {
+            let report = try installer.install(plan(guardian.state), force: order.force)
+            if order.mode != .proc { AuditAge.remember(at: order.auditedSince ?? Clock.wall()) }
+            answer { report.encode(to: &$0) }
+        } catch {
+            refuse(error)
+            return ExitStatus.failed
+        }
+        while true {
+            let passed = Clock.steady() - lastReading
+            let limit = isDone ? -1 : Int32(clamping: max(0, guardian.nextReading - passed))
+            var waiting = [
+                pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+            ]
+            waiting += exempt.polled
+            let count = nfds_t(waiting.count)
+            let ready = SystemText.retrying { poll(&waiting, count, limit) }
+            if ready > 0 {
+                // Whoever ends us ends the run: the monitor prints its last table first.
+                if waiting[1].revents != 0, case .stop = signals.next() { link.send([KeeperMessage.stop]) }
+                if waiting[0].revents != 0 && !serve() { break }
+                let gone = exempt.ended(waiting.dropFirst(2))
+                if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
+            }
+            if !isDone && Clock.steady() - lastReading >= guardian.nextReading { watch() }
+        }
+        return installer.remove().isEmpty ? ExitStatus.done : ExitStatus.failed
+    }
+
+    /// Answers all that the monitor asks now.
+    /// - Returns: false when it is gone.
+    private mutating func serve() -> Bool {
+        while true {
+            switch link.receive() {
+            case .none: return true
+            case .closed: return false
+            case .message(let bytes, let passed):
+                if let passed { close(passed) }
+                serve(bytes)
+            }
+        }
+    }
+
+    private mutating func serve(_ bytes: [UInt8]) {
+        do throws(AuditError) {
+            switch bytes.first {
+            case KeeperMessage.status:
+                let status = try installer.status()
+                answer { status.encode(to: &$0) }
+            case KeeperMessage.inspect:
+                let inspection = try installer.inspect()
+                answer { inspection.encode(to: &$0) }
+            case KeeperMessage.remove:
+                isDone = true
+                exempt.clear()
+                let failures = installer.remove()
+                answer { $0.put(failures) { $1.encode(to: &$0) } }
+            case KeeperMessage.reopen:
+                let fd = try OutputSink.open(order.report ?? "")
+                link.send([KeeperMessage.done], passing: fd)
+                close(fd)
+            case KeeperMessage.load:
+                var reader = WireReader(bytes)
+                if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }
+            default: break
+            }
+        } catch { refuse(error) }
+    }
+
+    private func answer(_ body: (inout WireWriter) -> Void) {
+        var out = WireWriter(KeeperMessage.done)
+        body(&out)
+        link.send(out.bytes)
+    }
+
+    private func refuse(_ error: AuditError) {
+        var out = WireWriter(KeeperMessage.failed)
+        error.encode(to: &out)
+        link.send(out.bytes)
+    }
+
+    // MARK: the guard
+
+    private mutating func watch() {
+        lastReading = Clock.steady()
+        guard order.mode != .proc, let status = try? installer.status() else { return }
+        let counters = GuardCounters(
+            now: lastReading, backlog: status.backlog, backlogLimit: status.backlogLimit, lost: status.lost,
+            waited: status.backlogWaitActual, hasDaemon: status.daemon != 0)
+        if let decision = guardian.step(counters) { follow(decision) }
+    }
+
+    /// Brings the rules to what the guard decided, and tells the monitor.
+    private mutating func follow(_ decision: GuardDecision) {
+        exempt.watch(decision.state.processes)
+        // One that ended before we could watch it may already have given its number to another: its
+        // descriptor says so at once, and the next turn of the loop takes it out again.
+        do {
+            guard try installer.swap(to: plan(decision.state)) else { return }
+            link.send(decision.encode())
+        } catch {
+            // The rules that help could not be put in: none help as well.
+            _ = try? installer.swap(to: RulePlan(mode: .proc))
+            var bare = decision
+            bare.state.level = .nothing
+            guardian.isOverruled(by: bare.state)
+            link.send(bare.encode())
+        }
+    }
+
+    private func plan(_ state: GuardState) -> RulePlan {
+        let mode: AuditMode =
+            switch state.level {
+            case .all: order.mode
+            case .light: .light
+            case .nothing: .proc
+            }
+        return RulePlan(
+            mode: mode, executables: order.executables,
+            exemptPids: [order.monitor, getpid()] + state.processes, exemptPrograms: state.programs)
+    }
+}

@@ -1,0 +1,183 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// The monitor's end: the keeper as a child process, and what can be asked of it.
+struct KeeperLink: ~Copyable {
+    let process: Int32
+    private let link: MessageSocket
+    private var decisions: [GuardDecision] = []
+    /// Someone asked the keeper to end.
+    private(set) var wantsStop = false
+
+    /// How long the keeper may take to answer (ms): the kernel may have many rules to look at.
+    private static let patience: Int32 = 60_000
+
+    /// How often, 10 ms apart, is asked whether the keeper has ended.
+    private static let endPatience = 1_000
+
+    /// Starts the keeper while we still have our privileges.
+    static func spawn() throws(AuditError) -> KeeperLink {
+        let ends = try MessageSocket.pair()
+        let ours = MessageSocket(adopting: ends.0)
+        let theirs = MessageSocket(adopting: ends.1)
+        return KeeperLink(process: try start(theirs), link: ours)
+    }
+
+    private init(process: Int32, link: consuming MessageSocket) {
+        self.process = process
+        self.link = link
+    }
+
+    deinit {
+        // The rules are out when it has ended; one that was stopped must not hold us for ever.
+        link.hangUp()
+        for _ in 0..<Self.endPatience {
+            var status: Int32 = 0
+            let ended = SystemText.retrying { waitpid(process, &status, WNOHANG) }
+            if ended != 0 { return }
+            _ = poll(nil, 0, 10)
+        }
+    }
+
+    /// A new program, not a copy of this process: it shares no memory with what reads the records.
+    private static func start(_ end: borrowing MessageSocket) throws(AuditError) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // It must not hold our reader's pipe open.
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, end.descriptor, Keeper.descriptor)
+        var pid: Int32 = 0
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(Keeper.argument), nil]
+        defer { free(arguments[0]) }
+        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, &arguments, environ)
+        guard code == 0 else {
+            throw AuditError(
+                .spawnFailed, errno: code,
+                "The keeper of the rules could not be started; see that /proc is there and that processes are not limited."
+            )
+        }
+        return pid
+    }
+
+    /// Readable when the keeper says something, or has ended.
+    var descriptor: Int32 { link.descriptor }
+
+    // MARK: questions
+
+    mutating func install(_ order: KeeperOrder) throws(AuditError) -> RuleInstaller.Report {
+        try ask(order.encode()) { reader throws(WireReader.Damaged) in try RuleInstaller.Report(&reader) }
+    }
+
+    mutating func status() throws(AuditError) -> KernelStatus {
+        try ask([KeeperMessage.status]) { reader throws(WireReader.Damaged) in try KernelStatus(&reader) }
+    }
+
+    mutating func inspect() throws(AuditError) -> RuleInstaller.Inspection {
+        try ask([KeeperMessage.inspect]) { reader throws(WireReader.Damaged) in
+            try RuleInstaller.Inspection(&reader)
+        }
+    }
+
+    /// Opens the report's file anew: we no longer may.
+    mutating func reopen() throws(AuditError) -> Int32 {
+        let (bytes, descriptor) = try call([KeeperMessage.reopen])
+        guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }
+        return descriptor
+    }
+
+    func report(_ load: GuardLoad) {
+        var out = WireWriter(KeeperMessage.load)
+        load.encode(to: &out)
+        link.send(out.bytes)
+    }
+
+    /// Has the rules taken out and waits until they are. May be called again.
+    /// - Returns: what could not be undone.
+    mutating func remove() -> [AuditError] {
+        do {
+            return try ask([KeeperMessage.remove]) { reader throws(WireReader.Damaged) in
+                try reader.list { reader throws(WireReader.Damaged) in try AuditError(&reader) }
+            }
+        } catch { return [error] }
+    }
+
+    /// What the guard decided since the last time.
+    mutating func takeDecisions() -> [GuardDecision] {
+        defer { decisions = [] }
+        return decisions
+    }
+
+    /// Takes in what the keeper tells without being asked.
+    mutating func listen() throws(AuditError) {
+        while true {
+            switch link.receive() {
+            case .none: return
+            case .closed: throw lost()
+            case .message(let bytes, let passed):
+                if let passed { close(passed) }
+                note(bytes)
+            }
+        }
+    }
+
+    // MARK: parts
+
+    private mutating func ask<T>(
+        _ question: [UInt8], _ read: (inout WireReader) throws(WireReader.Damaged) -> T
+    ) throws(AuditError) -> T {
+        let (bytes, passed) = try call(question)
+        if let passed { close(passed) }
+        guard bytes.first == KeeperMessage.done else { throw Self.refusal(bytes) }
+        var reader = WireReader(bytes)
+        do { return try read(&reader) } catch {
+            throw AuditError(
+                .keeperGone, "The keeper of the rules gave an answer that makes no sense; start again.")
+        }
+    }
+
+    private mutating func call(_ question: [UInt8]) throws(AuditError) -> ([UInt8], Int32?) {
+        guard link.send(question) else { throw lost() }
+        while true {
+            var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = SystemText.retrying { poll(&waiting, 1, Self.patience) }
+            guard ready > 0 else {
+                throw AuditError(
+                    .kernelSilent, "The keeper of the rules does not answer (pid \(process)); is it stopped?")
+            }
+            switch link.receive() {
+            case .none: continue
+            case .closed: throw lost()
+            case .message(let bytes, let passed):
+                let kind = bytes.first ?? 0
+                if kind == KeeperMessage.done || kind == KeeperMessage.failed { return (bytes, passed) }
+                note(bytes)
+            }
+        }
+    }
+
+    private mutating func note(_ bytes: [UInt8]) {
+        var reader = WireReader(bytes)
+        switch bytes.first {
+        case KeeperMessage.decision:
+            if let decision = try? GuardDecision(&reader) { decisions.append(decision) }
+        case KeeperMessage.stop: wantsStop = true
+        default: break
+        }
+    }
+
+    private static func refusal(_ bytes: [UInt8]) -> AuditError {
+        var reader = WireReader(bytes)
+        return (try? AuditError(&reader))
+            ?? AuditError(.keeperGone, "The keeper of the rules gave an answer that makes no sense.")
+    }
+
+    private mutating func lost() -> AuditError {
+        AuditError(
+            .keeperGone,
+            "The keeper of the rules (pid \(process)) has ended, and only it could remove them; remove them with 'sudo sockaudit rules --clear', or start sockaudit again, which does it too."
+        )
+    }
+}

@@ -1,0 +1,43 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+extension Monitor {
+    /// Tells the guard who makes the load, and follows what it decided.
+    mutating func guardTurn() {
+        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state.processes) {
+            keeper.report(load)
+        }
+        for decision in keeper.takeDecisions() {
+            let lines = guardLog.take(decision, at: Clock.wall()) { Self.label($0) }
+            for line in lines { messages.error(line) }
+        }
+        let gaps = guardLog.gaps(ledger.names)
+        if gaps != ledger.gaps { ledger.gaps = gaps }
+    }
+
+    /// comm[pid] of a process, escaped.
+    private static func label(_ pid: Int32) -> String {
+        let name = ProcScanner.stat(pid).map { Escaping.visible(Array($0.comm)) } ?? "?"
+        return "\(name)[\(pid)]"
+    }
+}
+
+extension KeeperOrder {
+    init(_ settings: WatchSettings, auditedSince: Int64?) {
+        self.init()
+        mode = settings.mode
+        force = settings.force
+        report = settings.report
+        monitor = getpid()
+        self.auditedSince = auditedSince
+        self.settings.budget = settings.budget
+        self.settings.mayStep = settings.modeIsAuto
+        self.settings.mayExempt = true
+    }
+
+    mutating func narrow(to files: [[UInt8]]) {
+        executables = files
+        settings.isNarrowed = true
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Glibc
+import Testing
+
+extension Live {
+    /// Floods beside a real audit daemon: the guard takes as little out of the rules as helps.
+    @Suite struct GuardAtWork {
+        /// Beside a daemon with a queue as administrators have it.
+        private func besideDaemon(_ body: (AuditDaemon) throws -> Void) throws {
+            try Skips.need("auditd")
+            let before = try AuditState.read()
+            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
+            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
+            let daemon = try AuditDaemon()
+            try AuditState.with(settings: ["backlog_limit": "8192"]) { try body(daemon) }
+            try daemon.end()
+        }
+
+        @Test func whoFloodsIsExemptAndTheOthersStayExact() throws {
+            try besideDaemon { _ in
+                let with = try AuditState.read()
+                let watched = try Watched(options: ["--interval", "1"])
+                let lost = try AuditState.lost()
+                let scratch = try Scratch()
+                let witness = try PythonWorkload(at: scratch.file("witness.py"))
+                var open = try witness.ask("mix").open
+                let floods = [try Flood(), try Flood()]
+                for flood in floods { try flood.begin() }
+                try eventually("both are exempt", within: 60) {
+                    guard let last = try watched.tables.last else { return false }
+                    return floods.allSatisfy { flood in
+                        last.rows(pid: flood.pid).first?.state == "exempt"
+                    }
+                }
+                // Through it all the quiet one opens and closes.
+                for _ in 0..<10 { open = try witness.ask("mix").open }
+                try watched.waitTables(watched.child.outLines.count + 2)
+                let during = try #require(try watched.tables.last)
+                #expect(during.mode == "standard")
+                #expect(during.verdict == "partial", "\(during.doubt)")
+                let reason = try #require(during.reason("exempted"))
+                for flood in floods { #expect(reason.text.contains("flood[\(flood.pid)]"), "\(reason.text)") }
+                #expect(try during.row(pid: witness.pid).stillOpen == open)
+                #expect(watched.child.err.contains("guard: exempt"), "\(watched.child.err)")
+                for flood in floods { _ = try flood.end() }
+                try eventually("ended processes are no longer named in the rules", within: 30) {
+                    let rules = try AuditState.read().rules(of: watched.pid)
+                    return !rules.isEmpty
+                        && !rules.contains { rule in floods.contains { rule.contains("pid!=\($0.pid)") } }
+                }
+                let truth = try witness.ask("mix")
+                try watched.waitTables(watched.child.outLines.count + 2)
+                let run = try watched.stop()
+                expect(run.last, witness.pid, is: truth.account)
+                #expect(try AuditState.lost() == lost)
+                #expect(run.code == 4)
+                try witness.end()
+                #expect(with.changes(to: try AuditState.read()).isEmpty)
+            }
+        }
+
+        /// Nobody tells the guard who floods: then all rules go, and come again.
+        @Test func aMonitorThatIsStopped() throws {
+            try besideDaemon { _ in
+                let watched = try Watched(options: ["--interval", "1"])
+                let counter = try Counter(tcp: 8, udp: 6, unix: 4)
+                let flood = try Flood()
+                watched.child.signal(SIGSTOP)
+                defer { watched.child.signal(SIGCONT) }
+                try eventually("it is stopped") { Proc.state(watched.pid) == "T" }
+                try flood.begin()
+                let keeper = try watched.keeper
+                try eventually("no rule of ours is left", within: 60) {
+                    try AuditState.read().rules(of: watched.pid).isEmpty
+                }
+                #expect(Proc.comm(keeper) == "sockaudit-guard")
+                _ = try flood.end()
+                let printed = watched.child.outLines.count
+                watched.child.signal(SIGCONT)
+                try watched.waitTables(printed + 3)
+                let table = try #require(try watched.tables.last)
+                #expect(table.codes.contains("proc_mode"), "\(table.doubt)")
+                #expect(try table.row(pid: counter.pid).stillOpen == counter.account.open)
+                try eventually("the rules come again", within: 60) {
+                    try watched.tables.last?.mode == "standard"
+                }
+                #expect(!(try AuditState.read().rules(of: watched.pid).isEmpty))
+                watched.child.signal(SIGINT)
+                #expect(try watched.child.wait(30) == 4, "\(watched.child.err)")
+                let last = try #require(try watched.tables.last)
+                #expect(last.codes.contains("proc_mode") && last.codes.contains("light_mode"))
+                #expect(try last.row(pid: counter.pid).stillOpen == counter.account.open)
+                try counter.kill()
+            }
+        }
+
+        /// A storm of short processes: their program is exempt, not each of them.
+        @Test func aStormOfShortProcesses() throws {
+            try besideDaemon { _ in
+                let watched = try Watched(options: ["--interval", "1", "--budget", "1500"])
+                let counter = try Counter(tcp: 8, udp: 6, unix: 4)
+                let storm = try Child(
+                    "/bin/bash", ["-c", "while :; do (/bin/true) & (/bin/true) & wait; done"])
+                try eventually("a program is exempt", within: 60) {
+                    try watched.tables.last?.reason("exempted")?.text.contains("all of /") == true
+                }
+                try watched.waitTables(watched.child.outLines.count + 1)
+                #expect(try watched.tables.last?.mode == "standard")
+                storm.signal(SIGKILL)
+                _ = try storm.wait()
+                let run = try watched.stop()
+                expect(run.last, counter.pid, is: counter.account)
+                try counter.kill()
+            }
+        }
+
+        /// The daemon comes, goes and is killed while we run.
+        @Test func aDaemonThatComesAndGoes() throws {
+            try Skips.need("auditd")
+            let before = try AuditState.read()
+            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
+            let watched = try Watched(options: ["--interval", "1"])
+            let first = try Counter(tcp: 5, udp: 4, unix: 3)
+            let daemon = try AuditDaemon()
+            let second = try Counter(tcp: 6, udp: 5, unix: 4)
+            try watched.waitTables(watched.child.outLines.count + 2)
+            try daemon.end()
+            // It leaves auditing on, as it found it.
+            let third = try Counter(tcp: 7, udp: 6, unix: 5)
+            let run = try watched.stop()
+            for counter in [first, second, third] {
+                expect(run.last, counter.pid, is: counter.account)
+                try counter.kill()
+            }
+            #expect(!run.last.codes.contains("rules_changed"), "\(run.last.doubt)")
+        }
+    }
+}
+
+/// A generator of socket and close, as fast as one thread goes.
+final class Flood {
+    private struct Said: Decodable { var pairs: Int }
+    private let child: Child
+    var pid: pid_t { child.pid }
+
+    init() throws { child = try Child(Host.workload("flood"), ["--pairs", "0", "--wait"]) }
+
+    func begin() throws { try child.send("") }
+
+    /// - Returns: how many pairs it made.
+    func end() throws -> Int {
+        child.closeInput()
+        #expect(try child.wait(60) == 0, "\(child.err)")
+        return try JSONDecoder().decode(Said.self, from: Data(child.out.utf8)).pairs
+    }
+}

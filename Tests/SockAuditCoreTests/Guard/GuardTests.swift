@@ -1,0 +1,208 @@
+import Testing
+
+@testable import SockAuditCore
+
+@Suite struct GuardTests {
+    private let quiet = GuardHost.Process(pid: 7, rate: 40)
+
+    @Test func aCalmHostIsLeftAlone() {
+        var host = GuardHost()
+        host.processes = [quiet, .init(pid: 8, rate: 3_000)]
+        host.run(120_000)
+        #expect(host.decisions.isEmpty)
+        #expect(host.guardian.state == GuardState())
+    }
+
+    @Test func aBurstThatIsOverAtTheNextReadingChangesNothing() {
+        var guardian = Guard(settings: GuardSettings())
+        var decisions: [GuardDecision] = []
+        for (index, backlog) in ([0, 0, 8_192, 0, 0, 0] as [UInt32]).enumerated() {
+            let counters = GuardCounters(
+                now: Int64(index) * 100, backlog: backlog, waited: backlog > 0 ? 3 : 0)
+            if let decision = guardian.step(counters) { decisions.append(decision) }
+        }
+        // The readings after it still count the wait once: three jiffies, which do not rise again.
+        #expect(decisions.isEmpty)
+    }
+
+    @Test func thoseWhoFloodAreExemptAndNobodyElse() throws {
+        var host = GuardHost()
+        host.processes = [.init(pid: 1, rate: 300_000), .init(pid: 2, rate: 300_000), quiet]
+        host.run(1_000)
+        #expect(host.decisions.count == 1)
+        let first = try #require(host.decisions.first)
+        #expect(first.decision.state.level == .all)
+        #expect(Set(first.decision.state.processes) == [1, 2])
+        #expect([.waited, .backlog].contains(first.decision.cause))
+        #expect(first.at - 1_000_000 <= 400, "\(first.at)")
+        host.run(600_000)
+        // They go on flooding, so nobody tries them again: each trial would cost the log another queue.
+        #expect(host.decisions.count == 1)
+    }
+
+    @Test func whoHasCalmedDownIsAuditedAgain() throws {
+        var host = GuardHost()
+        host.processes = [.init(pid: 1, rate: 300_000), quiet]
+        host.run(3_000)
+        #expect(host.guardian.state.processes == [1])
+        host.processes[0].rate = 10
+        host.run(13_000)
+        #expect(host.guardian.state == GuardState())
+        #expect(host.decisions.last?.decision.cause == .quiet)
+    }
+
+    @Test func flappingIsTriedLaterEachTime() {
+        var host = GuardHost()
+        host.processes = [.init(pid: 1, rate: 300_000), quiet]
+        var ups: [Int64] = []
+        for _ in 0..<400 {
+            // It is calm whenever it is exempt, and floods when it is not.
+            host.processes[0].rate = host.guardian.state.processes.isEmpty ? 300_000 : 0
+            host.run(500)
+            if host.decisions.last?.decision.cause == .quiet, ups.last != host.decisions.last?.at {
+                ups.append(host.decisions.last?.at ?? 0)
+            }
+        }
+        let gaps = zip(ups, ups.dropFirst()).map { $1 - $0 }
+        #expect(gaps.count >= 3)
+        #expect(zip(gaps, gaps.dropFirst()).allSatisfy { $1 >= $0 + 5_000 }, "\(gaps)")
+    }
+
+    @Test func whenTheMonitorStandsStillTheModeGoesDown() {
+        var host = GuardHost()
+        host.isReporting = false
+        host.processes = [.init(pid: 1, rate: 300_000), .init(pid: 2, rate: 300_000)]
+        host.run(6_000)
+        #expect(host.decisions.map(\.decision.state.level) == [.light, .nothing])
+        #expect(host.decisions.allSatisfy { !$0.decision.state.exemptsAnyone })
+    }
+
+    @Test func manyWhoAreAllAlikeBringTheModeDown() {
+        var host = GuardHost()
+        host.processes = (1...400).map { .init(pid: $0, exe: "/bin/\($0)", rate: 100, socketsIn: 8) }
+        host.run(10_000)
+        #expect(host.decisions.first?.decision.state.level == .light)
+        // 5,000 a second are left: that is enough.
+        #expect(host.guardian.state.level == .light)
+    }
+
+    @Test func aStormOfShortProcessesIsExemptByProgram() {
+        var host = GuardHost()
+        host.processes = [quiet] + (100...400).map { .init(pid: $0, exe: "/bin/storm", rate: 100) }
+        host.run(3_000)
+        #expect(host.guardian.state.programs == [Array("/bin/storm".utf8)])
+        #expect(host.guardian.state.level == .all)
+    }
+
+    @Test func aWatchOfOneProgramNeverExemptsIt() {
+        var settings = GuardSettings()
+        settings.isNarrowed = true
+        var host = GuardHost(settings)
+        host.processes = (100...400).map { .init(pid: $0, exe: "/bin/storm", rate: 100) }
+        host.run(3_000)
+        #expect(host.guardian.state.programs.isEmpty)
+        #expect(host.guardian.state.level < .all)
+    }
+
+    @Test func lossIsActedOnWithTheFirstReport() {
+        var host = GuardHost()
+        host.waits = false
+        host.processes = [.init(pid: 1, rate: 300_000), quiet]
+        host.run(500)
+        #expect(host.decisions.first?.decision.cause == .lost)
+        #expect(host.guardian.state.processes == [1])
+    }
+
+    @Test func theBudgetIsACeiling() {
+        var settings = GuardSettings()
+        settings.budget = 1_000
+        var host = GuardHost(settings)
+        host.processes = [.init(pid: 1, rate: 2_000), .init(pid: 2, rate: 300)]
+        host.run(3_000)
+        #expect(host.decisions.map(\.decision.cause) == [.budget])
+        #expect(host.guardian.state.processes == [1])
+    }
+
+    @Test func withoutADaemonOnlyWhatGoesOnIsAFlood() {
+        var host = GuardHost()
+        host.hasDaemon = false
+        host.limit = 64
+        host.drain = 90_000
+        host.processes = [.init(pid: 1, rate: 300_000), quiet]
+        host.run(1_500)
+        #expect(host.decisions.isEmpty)
+        host.run(2_000)
+        #expect(host.guardian.state.processes == [1])
+    }
+
+    @Test func whoInsistsOnTheModeKeepsIt() {
+        var settings = GuardSettings()
+        settings.mayStep = false
+        var host = GuardHost(settings)
+        host.isReporting = false
+        host.processes = [.init(pid: 1, rate: 300_000)]
+        host.run(20_000)
+        #expect(host.decisions.isEmpty)
+    }
+
+    @Test func countersThatWrapOrAreResetAreNoLoss() {
+        #expect(Guard.rise(5, 5) == 0)
+        #expect(Guard.rise(5, 9) == 4)
+        #expect(Guard.rise(.max - 1, 2) == 4)
+        // auditctl --reset-lost: nothing since.
+        #expect(Guard.rise(40_000, 0) == 0)
+        #expect(Guard.rise(40_000, 3) == 3)
+        var host = GuardHost()
+        host.lost = 190_800
+        host.waited = 5_000
+        host.processes = [quiet]
+        host.run(1_000)
+        (host.lost, host.waited) = (0, 0)
+        host.run(1_000)
+        (host.lost, host.waited) = (.max, .max)
+        host.run(1_000)
+        #expect(host.decisions.isEmpty)
+    }
+
+    @Test func anEndedProcessIsNoLongerExempt() throws {
+        var host = GuardHost()
+        host.processes = [.init(pid: 1, rate: 300_000), .init(pid: 2, rate: 300_000)]
+        host.run(1_000)
+        let nobody = host.guardian.ended([3])
+        #expect(nobody == nil)
+        let ended = host.guardian.ended([1, 3])
+        let decision = try #require(ended)
+        #expect(decision.state.processes == [2])
+        #expect(decision.cause == .ended)
+    }
+
+    @Test func aLogThatRotatesGetsNoMoreThanItsShare() {
+        var settings = GuardSettings()
+        settings.evidence = EvidenceAllowance(capacity: 40 << 20, hours: 24)
+        var host = GuardHost(settings)
+        // Many small ones, within the budget: nobody floods.
+        host.processes = (1...40).map { .init(pid: $0, exe: "/bin/\($0)", rate: 10, socketsIn: 10) }
+        host.run(10_000)
+        #expect(host.decisions.isEmpty)
+        host.run(30_000)
+        #expect(host.decisions.map(\.decision.cause) == [.evidence])
+        #expect(host.guardian.state.level == .light)
+        host.run(600_000)
+        // Light it stays while the share is used up.
+        #expect(host.guardian.state.level == .light)
+        #expect(host.written < Double(40 << 20) / EvidenceAllowance.bytesPerEvent)
+    }
+
+    @Test func theWayUpGoesStepByStep() {
+        var host = GuardHost()
+        host.isReporting = false
+        host.processes = [.init(pid: 1, rate: 300_000)]
+        host.run(6_000)
+        #expect(host.guardian.state.level == .nothing)
+        host.processes = [quiet]
+        host.isReporting = true
+        host.run(60_000)
+        let levels = host.decisions.map(\.decision.state.level)
+        #expect(levels == [.light, .nothing, .light, .all])
+    }
+}

@@ -1,0 +1,97 @@
+import Testing
+
+@testable import SockAuditCore
+
+/// What was taken out of the rules on purpose is no drift, and /proc puts it right: StillOPEN is exact at
+/// each look, and everyone else's figures stay as they are.
+@Suite struct LedgerGapsTests {
+    private func gaps(
+        processes: Set<Int32> = [], programs: Set<NameID> = [], light: Bool = false, nothing: Bool = false
+    ) -> AuditGaps {
+        var gaps = AuditGaps()
+        (gaps.processes, gaps.programs) = (processes, programs)
+        (gaps.light, gaps.nothing) = (light, nothing)
+        return gaps
+    }
+
+    private func bench() -> Bench {
+        let bench = Bench()
+        for pid in [10, 20] as [Int32] {
+            bench.start(pid)
+            bench.socket(pid, 3)
+            bench.socket(pid, 4, .udp)
+        }
+        bench.look([10: bench.scan(10, [3: 100, 4: 101]), 20: bench.scan(20, [3: 200, 4: 201])])
+        return bench
+    }
+
+    @Test func anExemptProcessHasWhatProcShows() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(processes: [10])
+        // It closed 3, and opened 5 and another 4, of which no record came.
+        let result = bench.look([
+            10: bench.scan(10, [4: 102, 5: 103]), 20: bench.scan(20, [3: 200, 4: 201]),
+        ])
+        #expect(result.drift == 0)
+        #expect(bench.figures(10).stillOpen.total == 2)
+        bench.expect(20, 2, closed: 0, released: 0, open: 2)
+        let rows = bench.rows()
+        #expect(rows.first { $0.pid == 10 }?.state == .exempt)
+        #expect(rows.first { $0.pid == 20 }?.state == .running)
+    }
+
+    @Test func theSameOfAnotherIsDrift() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(processes: [10])
+        let result = bench.look([
+            10: bench.scan(10, [3: 100, 4: 101]), 20: bench.scan(20, [4: 201]),
+        ])
+        #expect(result.drift == 1)
+    }
+
+    @Test func byProgramAsWell() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(programs: [bench.id("/usr/sbin/nginx")])
+        let result = bench.look([10: bench.scan(10, [4: 101]), 20: bench.scan(20, [3: 200])])
+        #expect(result.drift == 0)
+        bench.expect(10, 2, closed: 0, released: 1, open: 1)
+    }
+
+    /// Exempt for a while between two looks: the next one must not wonder, the one after that must.
+    @Test func whatWasNotAuditedAtAnyTimeSinceTheLastLook() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(processes: [10])
+        bench.ledger.gaps = gaps()
+        let scans = [Int32(10): bench.scan(10, [4: 101]), 20: bench.scan(20, [3: 200, 4: 201])]
+        #expect(bench.look(scans).drift == 0)
+        #expect(bench.rows().allSatisfy { $0.state == .running })
+        let later = [Int32(10): bench.scan(10, [:]), 20: bench.scan(20, [3: 200, 4: 201])]
+        #expect(bench.look(later).drift == 1)
+    }
+
+    @Test func lightForAWhile() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(light: true)
+        bench.socket(10, 5)
+        let result = bench.look([
+            10: bench.scan(10, [5: 105]), 20: bench.scan(20, [3: 200, 4: 201]),
+        ])
+        #expect(result.drift == 0)
+        bench.expect(10, 3, closed: 0, released: 2, open: 1)
+        bench.ledger.gaps = gaps()
+        bench.look([10: bench.scan(10, [5: 105]), 20: bench.scan(20, [3: 200, 4: 201])])
+        bench.close(10, 5)
+        bench.expect(10, 3, closed: 1, released: 2, open: 0)
+    }
+
+    @Test func nothingForAWhile() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(nothing: true)
+        let result = bench.look([
+            10: bench.scan(10, [3: 100, 9: 109]), 20: bench.scan(20, [3: 200, 4: 201]),
+        ])
+        #expect(result.drift == 0)
+        #expect(bench.figures(10).stillOpen.total + bench.figures(10).others.open(.unseen).total == 2)
+        bench.expect(20, 2, closed: 0, released: 0, open: 2)
+    }
+}
