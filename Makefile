@@ -14,14 +14,14 @@ WORKLOADS := .build/workloads
 .DEFAULT_GOAL := help
 # Steps use the same .build and the same package manager; order matters (deps before build).
 .NOTPARALLEL:
-.PHONY: help deps deps-test check-tools build run demo test lint fmt bench clean
+.PHONY: help deps deps-test check-tools build run demo test lint fmt bench bench-harm clean
 
 help: ## this list
 	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo '  make run ARGS="--count 2" passes options on; so do demo, test and bench'
+	@echo '  make run ARGS="--count 2" passes options on; so do demo, test, bench and bench-harm'
 
 deps: ## install libaudit-dev and libauparse-dev if missing, nothing else (sudo when not root)
 	@sh .ci/deps.sh build
@@ -54,6 +54,9 @@ fmt: ## format all Swift files in place
 
 bench: deps deps-test build ## cost and correctness against a plain C libauparse loop, live part as root
 	@sh .ci/bench.sh $(PYTHON) .build/bench $(ARGS)
+
+bench-harm: deps deps-test build ## harm to a flooding host with an auditd of its own, against goals; root, one minute
+	@sh .ci/bench-harm.sh $(PYTHON) .build/bench $(ARGS)
 
 clean: ## remove everything built
 	rm -rf .build .build-*

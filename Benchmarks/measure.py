@@ -21,8 +21,10 @@ def tree(pid):
         p = todo.pop()
         found.append(p)
         try:
-            with open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
-                todo += [int(child) for child in f.read().split()]
+            # A child is listed with the thread that made it, and that need not be the first one.
+            for thread in os.listdir(f"/proc/{p}/task"):
+                with open(f"/proc/{p}/task/{thread}/children", encoding="ascii") as f:
+                    todo += [int(child) for child in f.read().split()]
         except (OSError, ValueError):
             pass
     return found

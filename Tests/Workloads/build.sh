@@ -21,6 +21,8 @@ build "$out/int80" int80.c truth.c
 build "$out/racer" racer.c truth.c
 build "$out/flood" flood.c
 build "$out/crowd" crowd.c
+build "$out/witness" witness.c truth.c
+build "$out/toucher" toucher.c
 build "$out/ringer" ringer.c truth.c
 
 # These hang on libraries not everybody has (32-bit and static libc), and do without sanitizers.
