@@ -129,13 +129,12 @@ def run(options):
                   f"{len(host.before_rules)} rules of the host; load {os.getloadavg()[0]:.1f}\n")
             kinds = ["bare", "naive", "sockaudit"] + (["limit"] if options.limit else [])
             results = [harmrun.one(host, kind, options, os.path.join(folder, kind)) for kind in kinds]
-        changes = host.changes()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     show(results)
     show_sockaudit(next(r for r in results if r["kind"] == "sockaudit"))
     goals = Goals()
-    goals.all(results, changes)
+    goals.all(results, host.left)
     print(f"\n{'every goal is met' if not goals.missed else f'{len(goals.missed)} goals MISSED'}, "
           f"in {time.monotonic() - began:.0f} s")
     if options.json:

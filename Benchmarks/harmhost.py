@@ -118,7 +118,7 @@ class Host:
     """Holds the lock of the live tests and the settings that a run needs; `with` puts all back."""
 
     def __init__(self):
-        self.added, self.before_rules = [], None
+        self.added, self.before_rules, self.left = [], None, []
 
     def __enter__(self):
         # Inherited by nobody: Python's descriptors are close-on-exec, so the lock goes with us.
@@ -172,6 +172,7 @@ class Host:
                                      ("enabled", "-e")):
                     if now[name] != self.before[name]:
                         auditctl(option, str(self.before[name]), check=False)
+                self.left = self.changes()  # while the lock is ours: the next one changes things at once
             os.close(self.lock)
 
     def changes(self):

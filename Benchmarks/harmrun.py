@@ -86,6 +86,10 @@ class CPUTime(threading.Thread):
         return max(waited_for, sum(self.each.values()))
 
 
+def clear(program):
+    subprocess.run([program, "rules", "--clear"], stdin=subprocess.DEVNULL, capture_output=True)
+
+
 class Watcher:
     """sockaudit, beside the daemon."""
 
@@ -95,7 +99,7 @@ class Watcher:
             [program, "all", "--interval", "2", "--format", "json", "--report", self.report],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             start_new_session=True)
-        self.program, self.tail = program, Tail(self.report)
+        self.program, self.tail, self.finished = program, Tail(self.report), False
         self.said, self.time = live.Lines(self.process.stderr), CPUTime(self.process.pid)
 
     def wait_ready(self):
@@ -111,6 +115,7 @@ class Watcher:
         except (RuntimeError, TimeoutError) as problem:
             raise Problem(f"{problem}: " + " / ".join(self.said.lines[-3:])) from problem
         self.tail.count()
+        self.finished = True
         tables = [self.tail.table(i) for i in range(len(self.tail.lines))]
         self.said.join(5)
         return {"code": code, "sockaudit_cpu": self.time.finish(cpu), "tables": tables,
@@ -118,16 +123,17 @@ class Watcher:
 
     def end(self):
         self.time.ended.set()
-        if self.process.returncode is not None:
+        if self.finished:
             return
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            # Under the lock there is no other sockaudit whose rules these could be.
-            subprocess.run([self.program, "rules", "--clear"], stdin=subprocess.DEVNULL, capture_output=True)
+        if self.process.returncode is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        # It did not end as it should, and may have left rules. Under the lock they can be nobody else's.
+        clear(self.program)
 
 
 def throughput(floods, seconds):
