@@ -19,20 +19,20 @@ extension Guard {
             chosen.append(process.pid)
             left -= its
         }
-        if !chosen.isEmpty && (left <= allowed || left <= total / 2) { return (chosen, []) }
+        func isEnough(_ left: Int) -> Bool { left <= allowed || left <= total / 2 }
+        if !chosen.isEmpty && isEnough(left) { return (chosen, []) }
         guard !settings.isNarrowed else { return nil }
         // A storm of short processes: no number is worth naming, their program is.
-        left = total
-        var programs: [[UInt8]] = []
         let places = settings.mostPrograms - state.programs.count
-        for program in load.programs where programs.count < places && left > allowed {
-            guard !state.programs.contains(program.exe), program.processes >= 4 else { continue }
-            let its = rate(program.events)
-            guard its >= max(settings.floodRate, total / 10) else { break }
-            programs.append(program.exe)
-            left -= its
-        }
-        return !programs.isEmpty && (left <= allowed || left <= total / 2) ? ([], programs) : nil
+        guard places > 0,
+            let program = load.programs.first(where: {
+                $0.processes >= 4 && !state.programs.contains($0.exe)
+            })
+        else { return nil }
+        let its = rate(program.events)
+        guard its >= max(settings.floodRate, total / 10) else { return nil }
+        if isEnough(total - its) { return ([], [program.exe]) }
+        return isEnough(left - its) ? (chosen, [program.exe]) : nil
     }
 }
 

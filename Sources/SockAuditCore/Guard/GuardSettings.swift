@@ -29,9 +29,10 @@ public struct GuardSettings: Equatable, Sendable {
     public var longestHold: Int64 = 600_000
     /// Who makes fewer events a second than this floods nobody.
     public var floodRate = 500
-    /// As many processes, and programs, as may be left out: a rule has 64 fields.
+    /// As many processes as may be left out: a rule has 64 fields.
     public var mostProcesses = 32
-    public var mostPrograms = 8
+    /// And programs: a rule takes one (audit_data_to_entry, kernel/auditfilter.c).
+    public var mostPrograms = 1
 
     public init() {}
 }

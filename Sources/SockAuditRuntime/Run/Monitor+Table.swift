@@ -11,6 +11,9 @@ extension Monitor {
     mutating func table(final: Bool, at moment: Int64) throws(AuditError) -> OutputSink.Outcome {
         var behind = try !catchUp()
         pipeline.settleOrder()
+        // What is lost from here on may be a socket that this look is too early to show.
+        _ = try takeCounters()
+        let lostBefore = losses.total
         ledger.beginLook()
         scanner.beginLook()
         let watched = ledger.watched()
@@ -45,7 +48,7 @@ extension Monitor {
             adoptRunning(look)
         }
         if losses.total > adoptedAtLoss {
-            adoptedAtLoss = losses.total
+            adoptedAtLoss = lostBefore
             adoptRunning(look)
         }
         let rows = ledger.takeRows(now: Clock.wall())
@@ -109,11 +112,18 @@ extension Monitor {
 
     private static func sleep(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 
-    private mutating func head(at moment: Int64, final: Bool) throws(AuditError) -> SnapshotHead {
+    /// What was lost up to now.
+    private mutating func takeCounters() throws(AuditError) -> KernelStatus {
         let now = Clock.wall()
         let status = try keeper.status()
         losses.sawKernelLost(status.lost, at: now)
         losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
+        return status
+    }
+
+    private mutating func head(at moment: Int64, final: Bool) throws(AuditError) -> SnapshotHead {
+        let now = Clock.wall()
+        let status = try takeCounters()
         host.update(status, try keeper.inspect(), pipeline.takeChanges(), at: now)
         host.checkFiles(settings, scanner, at: now)
         pipeline.settleGaps(at: Clock.steady())

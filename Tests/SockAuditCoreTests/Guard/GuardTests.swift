@@ -94,6 +94,18 @@ import Testing
         #expect(host.guardian.state.level == .all)
     }
 
+    /// The one that starts them makes its share of the events as well.
+    @Test func theStarterOfAStormGoesWithIt() {
+        var host = GuardHost()
+        host.processes =
+            [quiet, .init(pid: 9, exe: "/bin/sh", rate: 12_000)]
+            + (100...400).map { .init(pid: $0, exe: "/bin/storm", rate: 40) }
+        host.run(3_000)
+        #expect(host.guardian.state.programs == [Array("/bin/storm".utf8)])
+        #expect(host.guardian.state.processes == [9])
+        #expect(host.guardian.state.level == .all)
+    }
+
     @Test func aWatchOfOneProgramNeverExemptsIt() {
         var settings = GuardSettings()
         settings.isNarrowed = true

@@ -29,9 +29,9 @@ import Testing
         let bench = bench()
         bench.ledger.gaps = gaps(processes: [10])
         // It closed 3, and opened 5 and another 4, of which no record came.
-        let result = bench.look([
-            10: bench.scan(10, [4: 102, 5: 103]), 20: bench.scan(20, [3: 200, 4: 201]),
-        ])
+        let kernel = LookSettings(info: { _, _, _ in SocketInfo(family: .tcp) })
+        let result = bench.look(
+            [10: bench.scan(10, [4: 102, 5: 103]), 20: bench.scan(20, [3: 200, 4: 201])], kernel)
         #expect(result.drift == 0)
         #expect(bench.figures(10).stillOpen.total == 2)
         bench.expect(20, 2, closed: 0, released: 0, open: 2)

@@ -81,11 +81,15 @@ final class Bench {
 
     /// One whole look, both readings alike.
     @discardableResult
-    func look(_ scans: [Int32: ProcessScan], _ location: SourceLocation = #_sourceLocation) -> Settlement {
+    func look(
+        _ scans: [Int32: ProcessScan], _ settings: LookSettings = LookSettings(),
+        _ location: SourceLocation = #_sourceLocation
+    ) -> Settlement {
         ledger.beginLook()
         let doubtful = ledger.doubtful(scans)
         now += 5
-        let result = ledger.settle(first: scans, second: scans.filter { doubtful.contains($0.key) }, at: now)
+        let result = ledger.settle(
+            first: scans, second: scans.filter { doubtful.contains($0.key) }, at: now, look: settings)
         checkSums(location)
         return result
     }
