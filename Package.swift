@@ -33,6 +33,9 @@ let package = Package(
             name: "ReplayTests",
             dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
             exclude: [], swiftSettings: common),
+        .testTarget(
+            name: "DoctorTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            swiftSettings: common),
         .testTarget(name: "LiveKernelTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
