@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 #include <netinet/in.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/kcmp.h>
@@ -116,6 +118,55 @@ static inline ssize_t sockaudit_take(int fd, void *data, size_t length, int *pas
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
         __builtin_memcpy(passed, CMSG_DATA(header), sizeof(int));
     return count;
+}
+
+/* A system call of the 32-bit table out of a 64-bit program: the kernel takes `int $0x80` by the
+   i386 numbers. Returns what the kernel did, -errno for failures; SIGSEGV where it takes none. */
+static inline int sockaudit_i386_call(int number, uint32_t a, uint32_t b, uint32_t c) {
+#ifdef __x86_64__
+    long result;
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"((long)number), "b"((unsigned long)a), "c"((unsigned long)b), "d"((unsigned long)c)
+                     : "memory", "cc", "r8", "r9", "r10", "r11");
+    return (int)result;
+#else
+    (void)number, (void)a, (void)b, (void)c;
+    return -ENOSYS;
+#endif
+}
+
+/* One page below 4 GiB, which is as far as a 32-bit pointer reaches; 0 when there is none. */
+static inline uint32_t sockaudit_low_page(void) {
+#ifdef __x86_64__
+    void *page = mmap((void *)0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    return page == MAP_FAILED ? 0 : (uint32_t)(uintptr_t)page;
+#else
+    return 0;
+#endif
+}
+
+static inline int sockaudit_is_x86_64(void) {
+#ifdef __x86_64__
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+/* Whether the kernel takes calls of the x32 table, which no audit rule can name: their numbers have
+   a bit beyond the mask of a rule (AUDIT_BITMASK_SIZE). */
+static inline int sockaudit_takes_x32(void) {
+#ifdef __x86_64__
+    return syscall(__X32_SYSCALL_BIT | SYS_getpid) > 0;
+#else
+    return 0;
+#endif
+}
+
+/* syscall(2) is variadic, and older C libraries have no close_range(2). */
+static inline int sockaudit_close_range(unsigned int first, unsigned int last) {
+    return (int)syscall(SYS_close_range, first, last, 0);
 }
 
 /* auparse stops with an error when errno is stale (before audit 4.1.5). */
