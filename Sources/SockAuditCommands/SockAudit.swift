@@ -17,7 +17,7 @@ public struct SockAudit: ParsableCommand {
             be audited; 4 done, but some table was LOSSY or PARTIAL; 5 --fail-open reached; 64 usage.
             """,
         version: version,
-        subcommands: [Watch.self, Rules.self],
+        subcommands: [Watch.self, Rules.self, SelfTest.self],
         defaultSubcommand: Watch.self)
 
     public init() {}
