@@ -12,12 +12,13 @@ public struct SockAudit: ParsableCommand {
             sudo sockaudit all            every process, live, a table every 7 seconds
             sudo sockaudit sshd nginx     the processes of these names or globs
             sockaudit all --input FILE    the same from audit logs, without root
+            sudo sockaudit doctor         what stands in the way on this host
 
             Exit codes: 0 done; 1 <no matches> in an input; 2 something failed; 3 this host cannot
             be audited; 4 done, but some table was LOSSY or PARTIAL; 5 --fail-open reached; 64 usage.
             """,
         version: version,
-        subcommands: [Watch.self, Rules.self, SelfTest.self],
+        subcommands: [Watch.self, Doctor.self, Rules.self, SelfTest.self],
         defaultSubcommand: Watch.self)
 
     public init() {}

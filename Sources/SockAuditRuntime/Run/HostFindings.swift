@@ -29,14 +29,9 @@ struct HostFindings {
             self.files = RuleFiles(files)
             scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
         }
-        guard let auditedSince, settings.mode != .proc else {
-            older = []
-            return
-        }
-        older = running.filter {
-            $0.start < auditedSince && !ProcScanner.isSockaudit($0.pid)
-                && settings.scope.contains(comm: $0.comm, exe: $0.exe, script: $0.script)
-        }
+        older =
+            settings.mode == .proc
+            ? [] : OlderProcesses.find(running, auditedSince: auditedSince, scope: settings.scope)
     }
 
     /// The line that says that calls made from now on are counted.
@@ -88,17 +83,9 @@ struct HostFindings {
     }
 
     private static func olderThanAudit(_ processes: [ProcScanner.Running]) -> Reason {
-        var names: [String] = []
-        for process in processes.sorted(by: { $0.pid < $1.pid }) {
-            let name = Escaping.visible(process.comm)
-            if !names.contains(name) { names.append(name) }
-        }
-        let shown =
-            names.prefix(8).joined(separator: ", ")
-            + (names.count > 8 ? " and \(names.count - 8) more names" : "")
-        return Reason(
+        Reason(
             .olderThanAudit, count: processes.count,
-            "\(processes.count) processes began before auditing did and are never seen (boot with audit=1, or restart them): \(shown)"
+            "\(processes.count) processes began before auditing did and are never seen (boot with audit=1, or restart them): \(OlderProcesses.names(processes))"
         )
     }
 }

@@ -1,0 +1,66 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// `sockaudit doctor`: looks at this host and says what a run will and will not show, and what stands
+/// in its way. It changes nothing: it asks the kernel, reads files, and starts one process of our own
+/// that tries a 32-bit call.
+public enum Doctor {
+    public static func run(names: [String], mode: AuditMode, json: Bool) -> Int32 {
+        let report = examine(Scope(patterns: names), mode)
+        let text =
+            json
+            ? DoctorOutput.json(report)
+            : DoctorOutput.text(report, utcOffset: Clock.utcOffset(at: report.time))
+        print(text, terminator: "")
+        return report.exitStatus
+    }
+
+    public static func examine(_ scope: Scope, _ mode: AuditMode) -> DoctorReport {
+        let facts = gather(scope, mode)
+        return DoctorReport(
+            host: HostInfo.name(), kernel: HostInfo.kernel(), time: Clock.wall(), scope: scope.labels,
+            mode: mode.rawValue, checks: checks(facts), rules: RuleChecks.rules(facts))
+    }
+
+    static func checks(_ facts: DoctorFacts) -> [DoctorCheck] {
+        KernelChecks.all(facts) + DaemonChecks.all(facts) + RuleChecks.all(facts) + ProcessChecks.all(facts)
+    }
+
+    private static func gather(_ scope: Scope, _ mode: AuditMode) -> DoctorFacts {
+        let clock = Clock()
+        var facts = DoctorFacts()
+        (facts.scope, facts.mode) = (scope, mode)
+        let own = String(decoding: SmallFile.read("/proc/self/status") ?? [], as: UTF8.self)
+        facts.capabilities = HeldCapabilities(status: own) ?? HeldCapabilities([])
+        facts.hidepid = ProcessChecks.hidepid(
+            String(decoding: SmallFile.read("/proc/self/mountinfo", limit: 16 << 20) ?? [], as: UTF8.self))
+        facts.running = ProcScanner(clock: clock, names: NameTable()).running()
+        facts.answer = ExecutableFinder.find(scope, running: facts.running)
+        facts.otherRuns = facts.running.map(\.pid).filter {
+            // A script of that name may have started us.
+            $0 != getpid() && $0 != getppid() && ProcScanner.isSockaudit($0)
+        }
+        facts.takes32BitCalls = OwnProgram.takes32BitCalls()
+        facts.takesX32Calls = ForeignCalls.takesX32
+        do throws(AuditError) {
+            let control = try AuditControl()
+            let status = try control.status()
+            facts.existing = try control.rules()
+            facts.status = status
+        } catch {
+            facts.refusal = error
+        }
+        guard let status = facts.status else { return facts }
+        facts.livingOwners = Set(facts.review.ours.map(\.owner).filter(ProcScanner.isSockaudit))
+        if status.daemon != 0 {
+            facts.daemon = RegisteredDaemon.find(pid: Int32(bitPattern: status.daemon), clock: clock)
+        }
+        if mode != .proc {
+            let since = AuditAge.known(
+                enabledBefore: status.enabled != 0, daemon: status.daemon, now: Clock.wall(), clock: clock)
+            facts.older = OlderProcesses.find(facts.running, auditedSince: since, scope: scope)
+        }
+        return facts
+    }
+}

@@ -1,0 +1,83 @@
+import SockAuditCore
+
+/// The report as text for people, or as one JSON object, schema `sockaudit.doctor/1`. Pure.
+enum DoctorOutput {
+    static let schema = "sockaudit.doctor/1"
+
+    static func text(_ report: DoctorReport, utcOffset: Int) -> String {
+        let scope =
+            report.scope == ["all"]
+            ? "all processes" : report.scope.map { Escaping.visible(Array($0.utf8)) }.joined(separator: " ")
+        var lines = [
+            "sockaudit doctor  \(Escaping.visible(Array(report.host.utf8)))  \(scope)  \(report.mode) mode"
+                + "  Linux \(Escaping.visible(Array(report.kernel.utf8)))"
+                + "  \(TimeText.dateAndTime(report.time, offset: utcOffset))",
+            "",
+        ]
+        for check in report.checks {
+            lines.append("\(check.status.rawValue.uppercased())  \(check.text)")
+            if !check.remedy.isEmpty { lines.append("      \(check.remedy)") }
+        }
+        lines += ["", ruleHeading(report)]
+        let width = report.rules.map { $0.state.word.count }.max() ?? 0
+        for rule in report.rules {
+            let word = rule.state.word
+            let gap = String(repeating: " ", count: width - word.count)
+            lines.append("  \(word)\(gap)  \(rule.text)")
+            if !rule.by.isEmpty { lines.append("  \(String(repeating: " ", count: width))    by \(rule.by)") }
+        }
+        lines += ["", conclusion(report)]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func ruleHeading(_ report: DoctorReport) -> String {
+        report.rules.isEmpty
+            ? "A run in \(report.mode) mode puts no rules in."
+            : "The \(report.rules.count) rules of a run, each with -F pid!= of sockaudit itself:"
+    }
+
+    private static func conclusion(_ report: DoctorReport) -> String {
+        func count(_ status: DoctorCheck.Status, _ word: String) -> String {
+            let number = report.checks.count { $0.status == status }
+            return "\(number) \(word)\(number == 1 ? "" : "s")"
+        }
+        return switch report.result {
+        case .fine: "This host can be audited."
+        case .warnings: "This host can be audited, with \(count(.warn, "warning"))."
+        case .cannot:
+            "This host cannot be audited as it is: \(count(.fail, "failure")), \(count(.warn, "warning"))."
+        }
+    }
+
+    static func json(_ report: DoctorReport) -> String {
+        var line = "{\"schema\":\"\(schema)\""
+        line += ",\"host\":\(Escaping.json(report.host)),\"kernel\":\(Escaping.json(report.kernel))"
+        line += ",\"time\":\"\(TimeText.iso(report.time))\""
+        line += ",\"scope\":[\(report.scope.map(Escaping.json).joined(separator: ","))]"
+        line += ",\"mode\":\(Escaping.json(report.mode)),\"result\":\"\(report.result.rawValue)\""
+        line += ",\"checks\":[\(report.checks.map(check).joined(separator: ","))]"
+        line += ",\"rules\":[\(report.rules.map(rule).joined(separator: ","))]}\n"
+        return line
+    }
+
+    private static func check(_ check: DoctorCheck) -> String {
+        "{\"id\":\(Escaping.json(check.id)),\"status\":\"\(check.status.rawValue)\""
+            + ",\"text\":\(Escaping.json(check.text)),\"remedy\":\(Escaping.json(check.remedy))}"
+    }
+
+    private static func rule(_ rule: DoctorRule) -> String {
+        "{\"rule\":\(Escaping.json(rule.text)),\"state\":\"\(rule.state.rawValue)\""
+            + ",\"by\":\(Escaping.json(rule.by))}"
+    }
+}
+
+extension DoctorRule.State {
+    fileprivate var word: String {
+        switch self {
+        case .add: "add"
+        case .there: "there"
+        case .hidden: "hidden"
+        case .partlyHidden: "partly hidden"
+        }
+    }
+}
