@@ -52,6 +52,9 @@ public struct RuleInstaller: ~Copyable {
         }
     }
 
+    /// How many rules of ours are in.
+    public var count: Int { installed.count }
+
     public func status() throws(AuditError) -> KernelStatus { try control.status() }
     public func currentRules() throws(AuditError) -> [KernelRule] { try control.rules() }
 

@@ -9,7 +9,9 @@ public struct Guard: Sendable {
     public private(set) var state = GuardState()
     var load: GuardLoad?
     private var before: GuardCounters?
-    private var rates = RateWindow()
+    private var rates = RateWindow(length: 1_000)
+    /// For how long calls have waited lately (ms, all callers together).
+    private var waits = RateWindow(length: GuardSettings.waitWindow)
     private var tank: EvidenceTank?
     /// Since when there has been pressure without a pause, and when there last was.
     private var pressedSince: Int64?
@@ -35,6 +37,8 @@ public struct Guard: Sendable {
         self.state = state
         hold = settings.firstHold
         tank = settings.evidence.map(EvidenceTank.init)
+        // Begun low for the log's sake: it may go up when there is room again.
+        if state.level < .all { tank?.empty() }
     }
 
     /// The monitor's newest report.
@@ -67,7 +71,7 @@ public struct Guard: Sendable {
         guard let before else { return Self.loadTick }
         let loaded =
             pressedSince != nil || before.backlog > before.backlogLimit / 8
-            || rates.perSecond(at: before.now) >= settings.floodRate
+            || rates.sum(at: before.now) >= settings.floodRate
         return loaded ? Self.loadTick : Self.calmTick
     }
 
@@ -77,6 +81,8 @@ public struct Guard: Sendable {
         defer { before = now }
         guard let before else { return nil }
         tank?.fill(until: now.now)
+        let ticks = Self.rise(before.waited, now.waited)
+        if ticks > 0 { waits.add(Int((Double(ticks) * settings.tick).rounded()), at: now.now) }
         let cause = pressure(now, before)
         if cause == nil {
             if now.now - lastPressure > Self.pause { pressedSince = nil }
@@ -98,9 +104,12 @@ public struct Guard: Sendable {
 
     private func pressure(_ now: GuardCounters, _ before: GuardCounters) -> GuardDecision.Cause? {
         if Self.rise(before.lost, now.lost) > 0 { return .lost }
-        if Self.rise(before.waited, now.waited) > 0 { return .waited }
-        if now.backlogLimit > 0 && UInt64(now.backlog) * 2 >= UInt64(now.backlogLimit) { return .backlog }
-        if let budget = budget(now), rates.perSecond(at: now.now) > budget { return .budget }
+        if waits.sum(at: now.now) >= settings.longestWait { return .waited }
+        // Half of a small queue is a burst, and what it stops for longer shows in the waits.
+        let isFull =
+            now.backlog >= settings.leastBacklog && UInt64(now.backlog) * 2 >= UInt64(now.backlogLimit)
+        if isFull && now.backlogLimit > 0 { return .backlog }
+        if let budget = budget(now), rates.sum(at: now.now) > budget { return .budget }
         return nil
     }
 
@@ -211,7 +220,7 @@ public struct Guard: Sendable {
 
     private func decision(_ cause: GuardDecision.Cause, _ now: GuardCounters?) -> GuardDecision {
         GuardDecision(
-            state: state, cause: cause, rate: now.map { rates.perSecond(at: $0.now) } ?? 0,
+            state: state, cause: cause, rate: now.map { rates.sum(at: $0.now) } ?? 0,
             backlog: now?.backlog ?? 0, backlogLimit: now?.backlogLimit ?? 0)
     }
 }

@@ -36,18 +36,20 @@ extension Guard {
     }
 }
 
-/// Events a second over the last second.
+/// What came in the last so many milliseconds.
 struct RateWindow: Sendable {
-    private var reports: [(at: Int64, events: Int)] = []
-    private static let length: Int64 = 1_000
+    private var reports: [(at: Int64, count: Int)] = []
+    private let length: Int64
 
-    mutating func add(_ events: Int, at now: Int64) {
-        reports.removeAll { $0.at <= now - Self.length }
-        reports.append((now, events))
+    init(length: Int64) { self.length = length }
+
+    mutating func add(_ count: Int, at now: Int64) {
+        reports.removeAll { $0.at <= now - length }
+        reports.append((now, count))
     }
 
-    func perSecond(at now: Int64) -> Int {
-        reports.reduce(0) { $0 + ($1.at > now - Self.length ? $1.events : 0) }
+    func sum(at now: Int64) -> Int {
+        reports.reduce(0) { $0 + ($1.at > now - length ? $1.count : 0) }
     }
 }
 
@@ -75,6 +77,8 @@ struct EvidenceTank: Sendable {
 
     /// A part of it anew, where those who emptied it are out.
     mutating func allowMore() { events = max(events, allowance.burst / 4) }
+
+    mutating func empty() { events = 0 }
 
     var isEmpty: Bool { events <= 0 }
     var isHalfFull: Bool { events >= allowance.burst / 2 }

@@ -15,6 +15,14 @@ public struct GuardSettings: Equatable, Sendable {
     /// What our records may take of the daemon's log; nil where they push nothing out of it.
     public var evidence: EvidenceAllowance?
 
+    /// A tick of the kernel (1/HZ), in which it counts how long callers wait.
+    public var tick = 4.0
+    /// So long may callers, all together, have waited in the last ``waitWindow``: less is a burst, which with
+    /// the kernel's default queue of 64 places every compiler makes.
+    public var longestWait = 100
+    public static let waitWindow: Int64 = 250
+    /// A backlog of fewer places than this is no flood, whatever the limit.
+    public var leastBacklog: UInt32 = 512
     /// How long after a step its effect is waited for.
     public var settling: Int64 = 300
     /// For how long a full queue may take to empty after a step, while it does.
@@ -49,13 +57,18 @@ public struct EvidenceAllowance: Equatable, Sendable {
 
     public init(burst: Double, rate: Double) { (self.burst, self.rate) = (burst, rate) }
 
-    /// Bytes of one event of ours in auditd's log (ENRICHED: SYSCALL and PROCTITLE).
-    public static let bytesPerEvent = 600.0
+    /// How long (hours) it should take our records to push out all that was in the log before them.
+    public static let hours = 24.0
 
-    /// A tenth of the log at once, and the rest of a day for the next tenth: what was in the log when we
-    /// came is there for `hours` at least.
-    public init(capacity: Int, hours: Double) {
-        let events = Double(capacity) / Self.bytesPerEvent
-        self.init(burst: events / 10, rate: events / (hours * 3_600))
+    /// A quarter of the log at once, and what fills it in a day: what was in the log when we came is there
+    /// for most of a day, however long we run.
+    public init(capacity: Double, bytesPerEvent: Double) {
+        let events = capacity / max(1, bytesPerEvent)
+        self.init(burst: events / 4, rate: events / (Self.hours * 3_600))
+    }
+
+    /// How many hours it takes to push all of the log out.
+    public static func hours(capacity: Double, bytesPerEvent: Double, rate: Double) -> Double {
+        rate > 0 ? capacity / (bytesPerEvent * rate * 3_600) : .infinity
     }
 }

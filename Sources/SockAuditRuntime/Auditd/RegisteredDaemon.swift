@@ -27,7 +27,8 @@ public struct RegisteredDaemon: Equatable, Sendable {
     }
 
     /// Looks at the daemon's files, in its own root.
-    public static func find(pid: Int32, clock: Clock) -> RegisteredDaemon {
+    /// - Parameter searching: for its version as well, which may take reading some of its log.
+    public static func find(pid: Int32, clock: Clock, searching: Bool = true) -> RegisteredDaemon {
         let process = ProcScanner.stat(pid)
         var daemon = RegisteredDaemon(pid: pid, name: process.map { Array($0.comm) } ?? [])
         guard daemon.isAuditd else { return daemon }
@@ -57,6 +58,7 @@ public struct RegisteredDaemon: Equatable, Sendable {
         }
         let log = EvidenceLog.read(conf, isWritten: !command.isForeground, root: root)
         daemon.log = log
+        guard searching else { return daemon }
         let plugins = root + String(decoding: conf.pluginFolder, as: UTF8.self)
         // Where they were before audit 3.0.
         daemon.plugins =

@@ -17,6 +17,13 @@ public struct Clock: Sendable {
     /// Milliseconds of a clock that nobody sets.
     public static func steady() -> Int64 { read(CLOCK_MONOTONIC) }
 
+    /// The kernel's tick (1/HZ) in milliseconds: what the coarse clocks go by (clock_getres(2)).
+    public static func tick() -> Double {
+        var time = timespec()
+        guard clock_getres(CLOCK_MONOTONIC_COARSE, &time) == 0, time.tv_nsec > 0 else { return 4 }
+        return Double(time.tv_nsec) / 1e6
+    }
+
     /// A process's start, from clock ticks since boot to milliseconds since the epoch.
     public func start(ticks: UInt64) -> Int64 {
         bootMilliseconds + Int64(clamping: ticks) / ticksPerSecond * 1_000

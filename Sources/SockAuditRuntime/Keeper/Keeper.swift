@@ -136,6 +136,10 @@ public struct Keeper: ~Copyable {
                 let fd = try OutputSink.open(order.report ?? "")
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
+            case KeeperMessage.raise:
+                guardian = Guard(settings: order.settings)
+                _ = try installer.swap(to: plan(guardian.state))
+                answer { $0.put(installer.count) }
             case KeeperMessage.load:
                 var reader = WireReader(bytes)
                 if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }

@@ -71,6 +71,12 @@ struct KeeperLink: ~Copyable {
         try ask(order.encode()) { reader throws(WireReader.Damaged) in try RuleInstaller.Report(&reader) }
     }
 
+    /// From a lower level to all that was asked for, before the run has begun.
+    /// - Returns: how many rules are in.
+    mutating func raise() throws(AuditError) -> Int {
+        try ask([KeeperMessage.raise]) { reader throws(WireReader.Damaged) in try reader.number() }
+    }
+
     mutating func status() throws(AuditError) -> KernelStatus {
         try ask([KeeperMessage.status]) { reader throws(WireReader.Damaged) in try KernelStatus(&reader) }
     }

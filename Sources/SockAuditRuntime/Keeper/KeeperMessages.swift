@@ -9,6 +9,7 @@ enum KeeperMessage {
     static let inspect: UInt8 = 3
     static let remove: UInt8 = 4
     static let reopen: UInt8 = 5
+    static let raise: UInt8 = 7
     /// ...and tells: no answer comes.
     static let load: UInt8 = 6
     /// What the keeper answers...
@@ -42,6 +43,7 @@ struct KeeperOrder {
         out.put(settings.mayStep)
         out.put(settings.mayExempt)
         out.put(settings.isNarrowed)
+        out.put(settings.tick)
         out.put(settings.budget ?? -1)
         out.put(settings.evidence != nil)
         out.put(settings.evidence?.burst ?? 0)
@@ -64,6 +66,7 @@ struct KeeperOrder {
         settings.mayStep = try reader.flag()
         settings.mayExempt = try reader.flag()
         settings.isNarrowed = try reader.flag()
+        settings.tick = try reader.double()
         let budget: Int = try reader.number()
         settings.budget = budget < 0 ? nil : budget
         let isSparing = try reader.flag()

@@ -35,12 +35,12 @@ struct HostFindings {
     }
 
     /// The line that says that calls made from now on are counted.
-    func watching(_ settings: WatchSettings, buffer: Int) -> String {
+    func watching(_ settings: WatchSettings, mode: AuditMode, buffer: Int) -> String {
         var text =
             "watching "
             + (settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " "))
         if !scopeNote.isEmpty { text += " (\(scopeNote))" }
-        text += ", \(settings.mode.rawValue) mode, \(report.added) rules"
+        text += ", \(mode.rawValue) mode, \(report.added) rules"
         if report.shared > 0 { text += " and \(report.shared) that were there already" }
         text +=
             ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"

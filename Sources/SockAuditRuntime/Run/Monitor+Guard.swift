@@ -16,6 +16,13 @@ extension Monitor {
         if gaps != ledger.gaps { ledger.gaps = gaps }
     }
 
+    /// Begins with less than what was asked for.
+    mutating func begin(_ level: GuardState.Level, why: String) {
+        guardLog.begin(level, why: why, at: Clock.wall())
+        ledger.gaps = guardLog.gaps(ledger.names)
+        messages.error("\(guardLog.mode.rawValue) mode: \(why) (--mode standard insists).")
+    }
+
     /// comm[pid] of a process, escaped.
     private static func label(_ pid: Int32) -> String {
         let name = ProcScanner.stat(pid).map { Escaping.visible(Array($0.comm)) } ?? "?"
@@ -34,6 +41,7 @@ extension KeeperOrder {
         self.settings.budget = settings.budget
         self.settings.mayStep = settings.modeIsAuto
         self.settings.mayExempt = true
+        self.settings.tick = Clock.tick()
     }
 
     mutating func narrow(to files: [[UInt8]]) {

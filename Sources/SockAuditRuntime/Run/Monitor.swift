@@ -45,7 +45,7 @@ public struct Monitor: ~Copyable {
         let since = AuditAge.known(
             enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
         var keeper = try KeeperLink.spawn()
-        let source = try openSource(settings, before)
+        var source = try openSource(settings, before)
         do { try Privileges.dropToReader() } catch { messages.error(error.description) }
 
         let names = NameTable()
@@ -59,7 +59,10 @@ public struct Monitor: ~Copyable {
         let answer = ExecutableFinder.find(settings.scope, running: running)
         var order = KeeperOrder(settings, auditedSince: since)
         if case .files(let files) = answer { order.narrow(to: files) }
-        let report = try keeper.install(order)
+        let evidence = Evidence.find(settings, before, clock)
+        evidence?.limit(&order)
+        var report = try keeper.install(order)
+        let sparing = try evidence?.judge(&keeper, &source, &report)
         let host = HostFindings(
             settings: settings, report: report, answer: answer, running: running, auditedSince: since)
         var monitor = Monitor(
@@ -69,6 +72,7 @@ public struct Monitor: ~Copyable {
         ledger.watchingSince = monitor.startedWall
         let tables = SocketTables()
         monitor.adoptRunning(LookSettings(info: { tables.info(pid: $0, fd: $1, inode: $2) }))
+        if let sparing { monitor.begin(.light, why: sparing) }
         monitor.announce(report)
         return monitor.watch()
     }
@@ -102,7 +106,7 @@ public struct Monitor: ~Copyable {
         if report.swept > 0 {
             messages.note("removed \(report.swept) rules that a killed sockaudit had left.")
         }
-        messages.note(host.watching(settings, buffer: source.bufferBytes))
+        messages.note(host.watching(settings, mode: guardLog.mode, buffer: source.bufferBytes))
         ServiceManager.notifyReady()
     }
 
