@@ -94,8 +94,12 @@ final class AuditDaemon {
     var pid: pid_t { child.pid }
     let logFolder: String
     var log: String { logFolder + "/audit.log" }
+    var conf: String { folder.file("auditd.conf") }
 
-    init() throws {
+    /// - Parameters:
+    ///   - changes: settings of its configuration that are to be others.
+    ///   - plugins: programs that it hands every record to, by the names of their files.
+    init(_ changes: [String: String] = [:], plugins: [String: String] = [:]) throws {
         folder = try Scratch()
         logFolder = folder.file("log")
         for name in ["log", "plugins.d"] {
@@ -103,9 +107,13 @@ final class AuditDaemon {
                 atPath: folder.file(name), withIntermediateDirectories: false,
                 attributes: [.posixPermissions: 0o700])
         }
-        try folder.write(
-            "auditd.conf",
-            """
+        for (name, program) in plugins {
+            try folder.write(
+                "plugins.d/\(name)",
+                "active = yes\ndirection = out\npath = \(program)\ntype = always\nformat = string\n",
+                mode: 0o640)
+        }
+        let lines = """
             local_events = yes
             write_logs = yes
             log_file = \(folder.file("log/audit.log"))
@@ -130,7 +138,10 @@ final class AuditDaemon {
             q_depth = 20000
             overflow_action = IGNORE
             plugin_dir = \(folder.file("plugins.d"))
-            """, mode: 0o640)
+            """.split(separator: "\n").filter { line in !changes.keys.contains { line.hasPrefix("\($0) =") } }
+        // auditd leaves a last line without an end out.
+        let text = lines.map { "\($0)\n" } + changes.map { "\($0.key) = \($0.value)\n" }
+        try folder.write("auditd.conf", text.joined(), mode: 0o640)
         let child = try Child("auditd", ["-n", "-c", folder.path])
         self.child = child
         try eventually("auditd registers; \(child.err)") {
