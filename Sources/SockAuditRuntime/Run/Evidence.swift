@@ -7,9 +7,12 @@ struct Evidence {
     private let log: EvidenceLog
     private let capacity: Double
     private let bytesPerEvent: Double
+    /// How long the run lasts (s), where that is known.
+    private let length: Double
 
     /// In less than this (hours) our records would have pushed out all older evidence: then we begin light.
-    static let leastHours = 1.0
+    /// What is slower than that the guard sees in time: its allowance is a quarter of the log.
+    static let leastHours = 1.0 / 6
     /// What one socket() brings in standard mode: its own event, its close, those of other descriptors, exec
     /// and exit. A guess that errs upwards; it is measured as soon as standard mode is in.
     static let eventsPerSocket = 5.0
@@ -25,9 +28,11 @@ struct Evidence {
         guard let log = daemon.log, let conf = daemon.conf, let capacity = log.capacityBytes else {
             return nil
         }
+        let counted = settings.count.map { Double($0) * settings.interval } ?? .infinity
         return Evidence(
             log: log, capacity: Double(capacity),
-            bytesPerEvent: Double(EvidenceLog.bytesPerEvent(conf.logFormat)))
+            bytesPerEvent: Double(EvidenceLog.bytesPerEvent(conf.logFormat)),
+            length: min(settings.duration ?? settings.lifetime ?? .infinity, counted))
     }
 
     /// What the guard holds us to, and the rules of the probe.
@@ -55,7 +60,8 @@ struct Evidence {
         }
         let rate = Double(sockets) * 1_000 / Double(Self.probe) * Self.eventsPerSocket
         let hours = EvidenceAllowance.hours(capacity: capacity, bytesPerEvent: bytesPerEvent, rate: rate)
-        guard hours < Self.leastHours else {
+        let isShort = rate * length <= EvidenceAllowance(capacity: capacity, bytesPerEvent: bytesPerEvent).burst
+        guard hours < Self.leastHours && !isShort else {
             report.added = try keeper.raise()
             return nil
         }
