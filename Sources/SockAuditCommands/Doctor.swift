@@ -4,7 +4,8 @@ import SockAuditRuntime
 /// `sockaudit doctor`: what this host will and will not show; changes nothing.
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say what this host will and will not show, and what to do about it; changes nothing.",
+        abstract:
+            "Say what this host will and will not show, and what to do about it; changes nothing without --measure.",
         discussion: "Exit codes: 0 all is fine; 4 warnings; 3 this host cannot be audited as it is.")
 
     @Argument(help: "'all', or the names of processes that are to be watched.")
@@ -16,7 +17,16 @@ struct Doctor: ParsableCommand {
     @Option(help: "light, standard, full or proc: the mode that is to be used.")
     var mode: ModeArgument = .auto
 
+    @Option(
+        help:
+            "Put the rules in for this many seconds, under the guard, and say what they cost; calls of our own prove the figures."
+    )
+    var measure: Double?
+
     func validate() throws {
+        if let measure, !measure.isFinite || measure < 1 || measure > 86_400 {
+            throw ValidationError("--measure takes 1 to 86400 seconds.")
+        }
         if names.contains("all") && names.count > 1 {
             throw ValidationError("'all' goes alone; leave it out or leave the other names out.")
         }
@@ -25,6 +35,7 @@ struct Doctor: ParsableCommand {
 
     func run() throws {
         throw ExitCode(
-            SockAuditRuntime.Doctor.run(names: names, mode: mode.mode, json: format == .json))
+            SockAuditRuntime.Doctor.run(
+                names: names, mode: mode.mode, json: format == .json, measure: measure))
     }
 }

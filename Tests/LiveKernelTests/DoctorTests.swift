@@ -21,6 +21,16 @@ struct DoctorAnswer: Decodable {
     var result: String
     var checks: [Check]
     var rules: [Rule]
+    struct Measured: Decodable {
+        struct SelfTest: Decodable {
+            struct Calls: Decodable { var socket, close: Int }
+            var made, counted: Calls
+        }
+        var events: Int
+        var seconds: Double
+        var self_test: SelfTest
+    }
+    var measured: Measured?
 
     /// Asks, and demands that nothing is changed by that.
     static func ask(

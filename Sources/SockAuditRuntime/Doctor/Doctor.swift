@@ -6,8 +6,9 @@ import SockAuditCore
 /// in its way. It changes nothing: it asks the kernel, reads files, and starts one process of our own
 /// that tries a 32-bit call.
 public enum Doctor {
-    public static func run(names: [String], mode: AuditMode, json: Bool) -> Int32 {
-        let report = examine(Scope(patterns: names), mode)
+    /// - Parameter measure: for so many seconds the rules are put in, and taken out again.
+    public static func run(names: [String], mode: AuditMode, json: Bool, measure: Double?) -> Int32 {
+        let report = examine(Scope(patterns: names), mode, measure: measure)
         let text =
             json
             ? DoctorOutput.json(report)
@@ -16,11 +17,34 @@ public enum Doctor {
         return report.exitStatus
     }
 
-    public static func examine(_ scope: Scope, _ mode: AuditMode) -> DoctorReport {
+    public static func examine(_ scope: Scope, _ mode: AuditMode, measure: Double? = nil) -> DoctorReport {
         let facts = gather(scope, mode)
-        return DoctorReport(
+        var report = DoctorReport(
             host: HostInfo.name(), kernel: HostInfo.kernel(), time: Clock.wall(), scope: scope.labels,
             mode: mode.rawValue, checks: checks(facts), rules: RuleChecks.rules(facts))
+        if let measure { trial(facts, measure, &report) }
+        return report
+    }
+
+    private static func trial(_ facts: DoctorFacts, _ seconds: Double, _ report: inout DoctorReport) {
+        let id = "measured_rate"
+        guard report.result != .cannot, facts.mode != .proc, let status = facts.status else {
+            let why = facts.mode == .proc ? "proc mode has no rules" : "of what is said above"
+            report.checks.append(
+                .warn(id, "Nothing was measured, because \(why).", remedy: "Mend that and measure again."))
+            return
+        }
+        do throws(AuditError) {
+            let since = AuditAge.known(
+                enabledBefore: status.enabled != 0, daemon: status.daemon, now: Clock.wall(), clock: Clock())
+            let run = try Measurement.run(
+                facts.mode, files: facts.plan.executables, seconds: seconds, status: status,
+                auditedSince: since)
+            report.checks += MeasureChecks.all(run, facts)
+            report.measured = MeasureChecks.figures(run, facts)
+        } catch {
+            report.checks.append(DoctorCheck(id, .fail, message: error.description))
+        }
     }
 
     static func checks(_ facts: DoctorFacts) -> [DoctorCheck] {

@@ -60,6 +60,30 @@ public struct DoctorRule: Equatable, Sendable {
     public var by: String
 }
 
+/// What a trial of the rules measured, for scripts.
+public struct DoctorFigures: Equatable, Sendable {
+    public var seconds: Double
+    public var events: Int
+    public var programs: [(exe: [UInt8], events: Int)]
+    /// Of the audit daemon's log; nil where there is none.
+    public var megabytesPerDay: Double?
+    /// Until its oldest evidence is gone, or it is full; nil where that never comes, or nobody knows.
+    public var hoursOfLog: Double?
+    /// Of one processor, in percent.
+    public var processor: Double
+    public var lost: Int
+    /// Milliseconds, all callers together.
+    public var waited: Double
+    /// socket() and close() calls of our own: made, and counted.
+    public var made: (socket: Int, close: Int)
+    public var counted: (socket: Int, close: Int)
+
+    public static func == (a: DoctorFigures, b: DoctorFigures) -> Bool {
+        a.seconds == b.seconds && a.events == b.events && a.lost == b.lost && a.made == b.made
+            && a.counted == b.counted
+    }
+}
+
 /// All that doctor says.
 public struct DoctorReport: Equatable, Sendable {
     public enum Result: String, Sendable { case fine, warnings, cannot }
@@ -72,6 +96,8 @@ public struct DoctorReport: Equatable, Sendable {
     public var mode: String
     public var checks: [DoctorCheck]
     public var rules: [DoctorRule]
+    /// The figures of a trial; nil where nothing was measured.
+    public var measured: DoctorFigures?
 
     public var result: Result {
         if checks.contains(where: { $0.status == .fail }) { return .cannot }

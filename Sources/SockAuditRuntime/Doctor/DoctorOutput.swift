@@ -56,8 +56,28 @@ enum DoctorOutput {
         line += ",\"scope\":[\(report.scope.map(Escaping.json).joined(separator: ","))]"
         line += ",\"mode\":\(Escaping.json(report.mode)),\"result\":\"\(report.result.rawValue)\""
         line += ",\"checks\":[\(report.checks.map(check).joined(separator: ","))]"
+        if let measured = report.measured { line += ",\"measured\":\(figures(measured))" }
         line += ",\"rules\":[\(report.rules.map(rule).joined(separator: ","))]}\n"
         return line
+    }
+
+    private static func figures(_ measured: DoctorFigures) -> String {
+        func number(_ value: Double?) -> String {
+            guard let value, value.isFinite, abs(value) < 1e15 else { return "null" }
+            return "\((value * 1_000).rounded() / 1_000)"
+        }
+        let programs = measured.programs.map {
+            "{\"exe\":\(Escaping.json($0.exe)),\"events\":\($0.events)}"
+        }
+        func calls(_ count: (socket: Int, close: Int)) -> String {
+            "{\"socket\":\(count.socket),\"close\":\(count.close)}"
+        }
+        return "{\"seconds\":\(number(measured.seconds)),\"events\":\(measured.events)"
+            + ",\"programs\":[\(programs.joined(separator: ","))]"
+            + ",\"log_mb_per_day\":\(number(measured.megabytesPerDay))"
+            + ",\"log_hours\":\(number(measured.hoursOfLog)),\"cpu_percent\":\(number(measured.processor))"
+            + ",\"lost\":\(measured.lost),\"waited_ms\":\(number(measured.waited))"
+            + ",\"self_test\":{\"made\":\(calls(measured.made)),\"counted\":\(calls(measured.counted))}}"
     }
 
     private static func check(_ check: DoctorCheck) -> String {

@@ -60,7 +60,8 @@ struct Evidence {
         }
         let rate = Double(sockets) * 1_000 / Double(Self.probe) * Self.eventsPerSocket
         let hours = EvidenceAllowance.hours(capacity: capacity, bytesPerEvent: bytesPerEvent, rate: rate)
-        let isShort = rate * length <= EvidenceAllowance(capacity: capacity, bytesPerEvent: bytesPerEvent).burst
+        let isShort =
+            rate * length <= EvidenceAllowance(capacity: capacity, bytesPerEvent: bytesPerEvent).burst
         guard hours < Self.leastHours && !isShort else {
             report.added = try keeper.raise()
             return nil

@@ -24,7 +24,7 @@ extension Monitor {
     }
 
     /// comm[pid] of a process, escaped.
-    private static func label(_ pid: Int32) -> String {
+    static func label(_ pid: Int32) -> String {
         let name = ProcScanner.stat(pid).map { Escaping.visible(Array($0.comm)) } ?? "?"
         return "\(name)[\(pid)]"
     }
