@@ -24,6 +24,20 @@ extension Live {
             #expect(before.changes(to: try AuditState.read()).isEmpty)
         }
 
+        @Test func allRulesAreTakenOutAtOnce() throws {
+            let before = try AuditState.read()
+            guard before.rules.isEmpty else { try Skips.skip("auditctl -D would take the host's rules") }
+            let course = try Course()
+            let count = try AuditState.read().rules(of: course.watched.pid).count
+            #expect(try run("auditctl", ["-D"]).code == 0)
+            try course.tables(are: "partial", saying: ["rules_changed"])
+            #expect(try AuditState.read().rules.isEmpty)
+            try course.tables(are: "partial", saying: ["rules_changed"])
+            let run = try course.end()
+            #expect(run.last.reason("rules_changed")?.count == count, "\(run.last.doubt)")
+            #expect(before.changes(to: try AuditState.read()).isEmpty)
+        }
+
         /// When the table is made nothing is left of it to see, but what came between is not in it.
         @Test func auditingIsSwitchedOffAndOnBetweenTables() throws {
             let before = try AuditState.read()
