@@ -28,7 +28,7 @@ struct AuditdProcessTests {
         #expect(command("auditd -f").isForeground && command("auditd -nf").isForeground)
         #expect(command("auditd --fore").isForeground)
         #expect(!command("auditd -n -c /f").isForeground && !command("auditd -c f").isForeground)
-        #expect(!AuditdCommandLine(commandLine: []).isForeground)
+        #expect(!AuditdCommandLine(commandLine: []).isForeground && !command("auditd --=x").isForeground)
         #expect(AuditdCommandLine(commandLine: Array("auditd\0-c\0\0".utf8)).configFolder == [])
     }
 

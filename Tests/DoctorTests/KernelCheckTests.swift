@@ -65,6 +65,7 @@ struct KernelCheckTests {
             $0.capabilities = HeldCapabilities([.auditControl, .ptrace, .readAnything])
         }
         #expect(try noStream.check("privileges").status == .fail)
+        #expect(try noStream.check("privileges").text == "We lack CAP_AUDIT_READ.")
         let user = DoctorFacts.fine {
             ($0.status, $0.refusal) = (nil, AuditControl.refusal(1))
             $0.capabilities = HeldCapabilities([])

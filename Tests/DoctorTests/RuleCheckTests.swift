@@ -15,6 +15,9 @@ struct RuleCheckTests {
         let checks = all.checks("hiding_rules")
         #expect(checks.map(\.status) == [.fail, .fail, .fail])
         #expect(checks[0].text.contains("never,task") && checks[0].remedy.contains("auditctl -d never,task"))
+        let everything = KernelRule(
+            list: 4, action: 0, syscalls: Array(0..<2_048), fields: [KernelRule.never().fields[0]])
+        #expect(facts(everything).checks("hiding_rules").map(\.status) == [.fail])
         #expect(checks[1].text.contains("-a never,exit") && checks[2].text.contains("exclude"))
         // It is over close alone: the rule of the creators has other calls as well.
         let state = RuleChecks.rules(all).map(\.state)
