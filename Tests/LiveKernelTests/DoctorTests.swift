@@ -178,6 +178,32 @@ extension Live {
             #expect(try DoctorAnswer.ask().check("daemon").text.hasPrefix("No audit daemon"))
         }
 
+        /// The unit tests of auditd.conf say that it takes and refuses these; auditd itself is asked here.
+        @Test(
+            arguments: [
+                ("num_logs", "5 # five", false), ("num_logs", "five", false), ("num_logs", "1000", false),
+                ("num_logs", "5\r", false), ("max_log_file_action", "rotated", false),
+                ("space_left", "100%", false), ("space_left", "5 MB", false), ("write_logs", "maybe", false),
+                ("NUM_LOGS", "  7", true), ("max_log_file_action", "kEEp_lOGs", true),
+                ("space_left", "%5", true), ("num_logs", "five" + String(repeating: " ", count: 150), true),
+            ])
+        func auditdTakesWhatDoctorTakes(_ name: String, _ value: String, _ takes: Bool) throws {
+            try Skips.need("auditd")
+            let before = try AuditState.read()
+            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
+            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
+            guard takes else {
+                #expect(throws: LiveError.self) { _ = try AuditDaemon([name: value]) }
+                return
+            }
+            let daemon = try AuditDaemon([name: value])
+            let answer = try DoctorAnswer.ask()
+            // A line that is too long is left out, which is no reason for auditd not to start.
+            #expect(try answer.check("daemon_conf").status == (value.count > 150 ? "warn" : "pass"))
+            try daemon.end()
+        }
+
         @Test func rulesOfAKilledRun() throws {
             let gone = try Child("true", [])
             #expect(try gone.wait() == 0)
@@ -256,74 +282,6 @@ extension Live {
         func wrongUsage(_ arguments: [String]) throws {
             let told = try run(Host.sockaudit, ["doctor"] + arguments)
             #expect(told.code == 64 && told.out.isEmpty)
-        }
-    }
-
-    /// The child that doctor will be watching when it measures.
-    @Suite struct SelfTest {
-        /// `name=value` words of its line.
-        private func counts(_ line: String) -> [String: Int] {
-            let pairs = line.split(separator: " ").dropFirst().map {
-                $0.split(separator: "=").map(String.init)
-            }
-            return Dictionary(
-                uniqueKeysWithValues: pairs.filter { $0.count == 2 }.map { ($0[0], Int($0[1]) ?? 0) })
-        }
-
-        @Test func itsRowIsWhatItSays() throws {
-            let watched = try Watched(options: ["--interval", "1"])
-            let child = try Child(Host.sockaudit, ["self-test"])
-            #expect(try child.outLine("ready ") == "ready pid=\(child.pid)")
-            #expect(Proc.sockets(child.pid) == 0)
-            try child.send("")
-            let line = try child.outLine("sockaudit-self-test/1 ")
-            let said = counts(line)
-            func figure(_ name: String) -> Figure {
-                Figure(
-                    tcp: said["\(name).tcp"] ?? -1, udp: said["\(name).udp"] ?? -1,
-                    other: said["\(name).other"] ?? -1)
-            }
-            let made = figure("socket")
-            let gone = figure("close") + figure("released")
-            let account = Account(
-                socket: made, close: figure("close"), released: figure("released"),
-                open: Figure(
-                    tcp: made.tcp - gone.tcp, udp: made.udp - gone.udp, other: made.other - gone.other))
-            #expect(said["pid"] == Int(child.pid))
-            // Of both tables where there are two, and more than a handful.
-            #expect(made.total >= 20 && account.open.total >= 4 && account.released.total >= 4)
-            #if arch(x86_64)
-            #expect((said["calls.b32.socket"] ?? 0) >= 10, "\(line)")
-            #endif
-            try watched.waitTables(watched.child.outLines.count + 2)
-            if let table = try watched.tables.last {
-                expect(table, child.pid, is: account, state: "running")
-                let row = try table.row(pid: child.pid)
-                let others = (said["others.opened"] ?? 0) - (said["others.closed"] ?? 0)
-                #expect(row.others.values.reduce(0) { $0 + $1.open } == others && others == 2)
-                #expect(row.sockets == Proc.sockets(child.pid))
-            }
-            try child.send("")
-            #expect(try child.wait() == 0)
-            expect(try watched.stop().last, child.pid, is: account.ended, state: "exited")
-        }
-
-        @Test func itEndsWithWhoeverStartedIt() throws {
-            let early = try Child(Host.sockaudit, ["self-test"])
-            _ = try early.outLine("ready ")
-            early.closeInput()
-            #expect(try early.wait() == 0)
-            #expect(early.outLines.count == 1)
-            let late = try Child(Host.sockaudit, ["self-test"])
-            try late.send("")
-            _ = try late.outLine("sockaudit-self-test/1 ")
-            late.closeInput()
-            #expect(try late.wait() == 0)
-        }
-
-        @Test func nobodyIsTold() throws {
-            let help = try run(Host.sockaudit, ["--help"])
-            #expect(help.code == 0 && help.out.contains("doctor") && !help.out.contains("self-test"))
         }
     }
 }
