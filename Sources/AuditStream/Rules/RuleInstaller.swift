@@ -52,6 +52,9 @@ public struct RuleInstaller: ~Copyable {
         }
     }
 
+    /// See ``AuditControl/poke()``.
+    public func poke() { control.poke() }
+
     /// How many rules of ours are in.
     public var count: Int { installed.count }
 

@@ -125,6 +125,8 @@ public struct Guard: Sendable {
     }
 
     private func isUrgent(_ cause: GuardDecision.Cause, _ now: GuardCounters) -> Bool {
+        // Who insists on the mode has no log of a daemon to spare: whoever floods is counted.
+        if !settings.mayStep && !now.hasDaemon && settings.budget == nil { return false }
         let lasted = now.now - (pressedSince ?? now.now)
         switch cause {
         case .lost, .budget: return true

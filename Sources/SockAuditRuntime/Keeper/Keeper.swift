@@ -21,6 +21,10 @@ public struct Keeper: ~Copyable {
     /// Those who are exempt, each with a descriptor that tells its end.
     private var exempt = ExemptProcesses()
     private var lastReading: Int64
+    /// When whoever may have missed the emptying of the queue is woken, in the guard's clock.
+    private var pokes: [Int64] = []
+    /// How long (ms) after a step that is: a queue of thousands takes its time.
+    private static let pokeDelays: [Int64] = [300, 1_000, 3_000]
     /// The rules are out: there is nothing left to guard.
     private var isDone = false
 
@@ -168,7 +172,15 @@ public struct Keeper: ~Copyable {
         let counters = GuardCounters(
             now: lastReading, backlog: status.backlog, backlogLimit: status.backlogLimit, lost: status.lost,
             waited: status.backlogWaitActual, hasDaemon: status.daemon != 0)
-        if let decision = guardian.step(counters) { follow(decision) }
+        if let next = pokes.first, lastReading >= next {
+            pokes.removeFirst()
+            installer.poke()
+        }
+        if let decision = guardian.step(counters) {
+            follow(decision)
+            // Fewer records are to come: perhaps none for a while.
+            if decision.cause != .quiet { pokes = Self.pokeDelays.map { lastReading + $0 } }
+        }
     }
 
     /// Brings the rules to what the guard decided, and tells the monitor.

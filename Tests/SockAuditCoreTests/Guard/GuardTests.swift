@@ -173,6 +173,19 @@ import Testing
         #expect(host.decisions.isEmpty)
     }
 
+    @Test func whoInsistsExemptsBesideADaemonOnly() {
+        for hasDaemon in [true, false] {
+            var settings = GuardSettings()
+            settings.mayStep = false
+            var host = GuardHost(settings)
+            host.hasDaemon = hasDaemon
+            host.processes = [.init(pid: 1, rate: 300_000), quiet]
+            host.run(10_000)
+            #expect(host.guardian.state.processes == (hasDaemon ? [1] : []))
+            #expect(host.guardian.state.level == .all)
+        }
+    }
+
     @Test func countersThatWrapOrAreResetAreNoLoss() {
         #expect(Guard.rise(5, 5) == 0)
         #expect(Guard.rise(5, 9) == 4)
