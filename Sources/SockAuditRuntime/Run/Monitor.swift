@@ -43,7 +43,8 @@ public struct Monitor: ~Copyable {
             settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
-            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
+            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true,
+            decoder: settings.decoder)
         var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
         let before = try installer.status()
         let source = try openSource(settings, before)
