@@ -167,7 +167,10 @@ struct CallerCache {
     }
 
     private func name(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        names.intern(UntrustedText.decode(value))
+        if value.first == UInt8(ascii: "\"") {
+            return names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+        }
+        return names.intern(UntrustedText.decode(value))
     }
 
     /// Where a field ends: at a blank, at the line's end, or where ENRICHED appends its own.

@@ -62,11 +62,14 @@ struct EventAssembly: ~Copyable {
     /// By place, for a few of them: records as lines of a log. For an odd event all that matter, for another
     /// its SYSCALL record, once a later event's has come.
     private var lines: [Int: [UInt8]] = [:]
-    /// All that are not given out, oldest first from `head` on.
-    private var order: [Key] = []
+    /// All that are not given out, oldest first, from `head` to before `tail`. Raw for the same reason.
+    private var order: UnsafeMutablePointer<Key>
+    private var room = 256
     private var head = 0
-    /// A bit for each place that is free, lowest place first.
-    private var free: [UInt64] = [.max]
+    private var tail = 0
+    /// A bit for each place that is free, lowest place first: the first 64, and the others.
+    private var free = UInt64.max
+    private var moreFree: [UInt64] = []
     private var complete = 0
     /// Not above the seconds of any event that is waiting for records.
     private var oldest: Int64 = .max
@@ -77,24 +80,29 @@ struct EventAssembly: ~Copyable {
         self.patience = patience
         events = .allocate(capacity: places)
         events.initialize(repeating: AssembledEvent(), count: places)
+        order = .allocate(capacity: room)
     }
 
-    deinit { events.deallocate() }
+    deinit {
+        events.deallocate()
+        order.deallocate()
+    }
 
     /// Events that are not given out.
-    var depth: Int { order.count - head }
+    var depth: Int { tail - head }
 
     /// The place of the event that waits for records and has this stamp.
     @inline(__always)
     func find(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
-        guard let last = order.last, head < order.count else { return nil }
+        guard head < tail else { return nil }
+        let last = order[tail - 1]
         if last.stamp < stamp || (last.stamp == stamp && last.serial < serial) { return nil }
         return search(stamp, serial, node)
     }
 
     private func search(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
         var index = lowerBound(Key(stamp: stamp, serial: serial, place: -1))
-        while index < order.count, order[index].stamp == stamp, order[index].serial == serial {
+        while index < tail, order[index].stamp == stamp, order[index].serial == serial {
             let place = Int(order[index].place)
             if events[place].state == .building && events[place].event.node == node { return place }
             index += 1
@@ -123,12 +131,31 @@ struct EventAssembly: ~Copyable {
         event.pointee.event.serial = serial
         oldest = min(oldest, seconds)
         let key = Key(stamp: stamp, serial: serial, place: Int32(truncatingIfNeeded: place))
-        if let last = order.last, head < order.count, key < last {
-            order.insert(key, at: lowerBound(key))
+        if tail == room { makeRoom() }
+        if head < tail, key < order[tail - 1] {
+            let index = lowerBound(key)
+            (order + index + 1).update(from: order + index, count: tail - index)
+            order[index] = key
         } else {
-            order.append(key)
+            order[tail] = key
         }
+        tail += 1
         return place
+    }
+
+    private mutating func makeRoom() {
+        let count = tail - head
+        if head < room / 2 {
+            let more = UnsafeMutablePointer<Key>.allocate(capacity: room * 2)
+            more.update(from: order + head, count: count)
+            order.deallocate()
+            order = more
+            room *= 2
+        } else {
+            order.update(from: order + head, count: count)
+        }
+        head = 0
+        tail = count
     }
 
     @inline(__always)
@@ -147,7 +174,7 @@ struct EventAssembly: ~Copyable {
 
     private mutating func endOld(_ seconds: Int64) {
         oldest = .max
-        for index in head..<order.count {
+        for index in head..<tail {
             let place = Int(order[index].place)
             guard events[place].state == .building else { continue }
             let began = events[place].seconds
@@ -168,32 +195,37 @@ struct EventAssembly: ~Copyable {
         let place = Int(order[head].place)
         guard events[place].state == .complete else { return nil }
         events[place].state = .none
-        free[place >> 6] |= 1 << UInt64(place & 63)
+        if place < 64 {
+            free |= 1 << UInt64(place)
+        } else {
+            moreFree[place / 64 - 1] |= 1 << UInt64(place & 63)
+        }
         complete -= 1
         head += 1
-        if head == order.count {
-            order.removeAll(keepingCapacity: true)
-            head = 0
-        } else if head >= 256, head * 2 >= order.count {
-            order.removeFirst(head)
-            head = 0
-        }
         return place
     }
 
+    @inline(__always)
     private mutating func takePlace() -> Int {
-        for index in free.indices where free[index] != 0 {
-            let bit = free[index].trailingZeroBitCount
-            free[index] &= free[index] - 1
-            return index * 64 + bit
+        if free == 0 { return takeHighPlace() }
+        let place = free.trailingZeroBitCount
+        free &= free - 1
+        return place
+    }
+
+    private mutating func takeHighPlace() -> Int {
+        for index in moreFree.indices where moreFree[index] != 0 {
+            let bit = moreFree[index].trailingZeroBitCount
+            moreFree[index] &= moreFree[index] - 1
+            return (index + 1) * 64 + bit
         }
         let more = UnsafeMutablePointer<AssembledEvent>.allocate(capacity: places * 2)
         more.initialize(repeating: AssembledEvent(), count: places * 2)
         more.update(from: events, count: places)
         events.deallocate()
         events = more
-        free += Array(repeating: UInt64.max, count: places / 64)
-        free[places / 64] -= 1
+        moreFree += Array(repeating: UInt64.max, count: places / 64)
+        moreFree[places / 64 - 1] -= 1
         places *= 2
         return places / 2
     }
@@ -212,7 +244,7 @@ struct EventAssembly: ~Copyable {
 
     private func lowerBound(_ key: Key) -> Int {
         var low = head
-        var high = order.count
+        var high = tail
         while low < high {
             let middle = (low + high) >> 1
             if order[middle] < key { low = middle + 1 } else { high = middle }

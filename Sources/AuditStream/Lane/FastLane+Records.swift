@@ -9,21 +9,28 @@ extension FastLane {
     /// - Returns: false when it may be one all the same: see ``push(odd:)``.
     @inline(__always)
     mutating func push(line start: UnsafeRawPointer, _ end: UnsafeRawPointer, stays: Bool) -> Bool {
-        guard head.read(line: start, end), let body = head.body else { return false }
+        guard head.read(line: start, end), let body = head.body,
+            head.role.kind != .permissions || isShort(body, end)
+        else {
+            last = -1
+            return false
+        }
         let role = head.role
-        if role.kind == .permissions && !isShort(body, end) { return false }
         let line = UnsafeRawBufferPointer(start: start, count: end - start)
         let place: Int
         var isNew = false
-        if last >= 0, assembly.isBuilding(last), assembly.events[last].event.serial == head.serial,
-            assembly.events[last].event.stamp == head.stamp, assembly.events[last].event.node == head.node
-        {
+        if head.isSame, last >= 0, assembly.isBuilding(last) {
+            // Most records, and most of them tell us nothing.
+            if role.kind == .other && !role.ends { return true }
             place = last
         } else if let found = assembly.find(head.stamp, head.serial, head.node) {
             place = found
         } else {
             // It ends nothing, so libauparse does not look at it.
-            if role.kind == .end { return true }
+            if role.kind == .end {
+                last = -1
+                return true
+            }
             place = assembly.begin(head.stamp, seconds: head.seconds, head.serial, head.node)
             isNew = true
         }
@@ -41,6 +48,7 @@ extension FastLane {
 
     /// A record whose head is not as auditd writes it: libauparse says what it is and whose.
     mutating func push(odd line: UnsafeRawBufferPointer) {
+        last = -1
         keepRecent()
         let text = Array(line)
         var found = probe.events(of: text)

@@ -18,7 +18,7 @@ public struct FastLane: ~Copyable {
     var scripts: ScriptCache
     var titles = TitleWatch()
     var assembly: EventAssembly
-    /// The event that the last record belonged to.
+    /// The event that the last record belonged to; -1 where there is none.
     var last = -1
     var recent = RecentCall()
     /// The lines of the last messages of the kernel, see ``push(type:message:)``.

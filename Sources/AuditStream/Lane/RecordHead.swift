@@ -14,6 +14,8 @@ struct RecordHead {
     private(set) var node = NameID.none
     /// The last record's role, and where its fields begin: behind the head's last colon.
     private(set) var role: RecordRole
+    /// It belongs to the same event as the one before.
+    private(set) var isSame = false
     private(set) var body: UnsafeRawPointer?
 
     private var roles: RecordRoles
@@ -35,13 +37,16 @@ struct RecordHead {
     }
 
     /// - Returns: false when the line is no record, or one that is not written as auditd does.
+    @inline(__always)
     mutating func read(line start: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
         var cursor = TextCursor(start, end)
+        let node = self.node
         if cursor.byte == UInt8(ascii: "n") {
             guard readNode(&cursor) else { return false }
         } else {
-            node = .none
+            self.node = .none
         }
+        isSame = node == self.node
         guard cursor.take("type="), readType(&cursor), cursor.take("msg=") else { return false }
         return readStamp(&cursor)
     }
@@ -99,8 +104,16 @@ struct RecordHead {
             body = text + lastLength
             return true
         }
-        guard cursor.take("audit("), let seconds = cursor.decimal(digits: 11), cursor.take(".") else {
-            return false
+        isSame = false
+        let seconds: UInt64
+        if lastLength > 0, cursor.end - text >= 32, isLastSecond(text) {
+            seconds = UInt64(self.seconds)
+            cursor.at += 17
+        } else {
+            guard cursor.take("audit("), let value = cursor.decimal(digits: 11), cursor.take(".") else {
+                return false
+            }
+            seconds = value
         }
         let fraction = cursor.at
         guard let millis = cursor.decimal(digits: 3), cursor.at - fraction == 3, cursor.take(":"),
@@ -113,6 +126,15 @@ struct RecordHead {
         lastLength = cursor.at - text
         if (24...32).contains(lastLength) { last = Self.words(text, lastLength) } else { lastLength = 0 }
         return true
+    }
+
+    /// `audit(1700000000.`: seconds have ten digits from 2001 to 2286.
+    @inline(__always)
+    private func isLastSecond(_ text: UnsafeRawPointer) -> Bool {
+        text.loadUnaligned(as: UInt64.self) == last.0
+            && text.loadUnaligned(fromByteOffset: 8, as: UInt64.self) == last.1
+            && text.load(fromByteOffset: 16, as: UInt8.self) == UInt8(ascii: ".")
+            && UInt8(truncatingIfNeeded: last.2) == UInt8(ascii: ".")
     }
 
     @inline(__always)

@@ -46,6 +46,45 @@ struct TextCursor {
     /// A hexadecimal number of at most 16 digits.
     @inline(__always)
     mutating func hexadecimal() -> UInt64? {
+        guard end - at >= 24 else { return hexadecimalByDigits() }
+        // Eight digits at once, as the kernel writes them: in lower case, and a blank behind them.
+        let start = at
+        var (value, count) = Self.digits(at)
+        at += count
+        if count == 8 {
+            let (second, more) = Self.digits(at)
+            value = value << UInt64(4 * more) | second
+            at += more
+        }
+        if byte > 0x20 {
+            at = start
+            return hexadecimalByDigits()
+        }
+        return count > 0 ? value : nil
+    }
+
+    /// How many digits stand here, up to eight, and what number they are.
+    @inline(__always)
+    private static func digits(_ at: UnsafeRawPointer) -> (value: UInt64, count: Int) {
+        let text = UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
+        let high: UInt64 = 0x8080_8080_8080_8080
+        // The high bit of a byte is set where it is 0 to 9, or a to f. (A byte above 127 spoils what is said
+        // of those behind it, which does not count any more.)
+        let decimal = (text &+ 0x5050_5050_5050_5050) & ~(text &+ 0x4646_4646_4646_4646)
+        let letter = (text &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(text &+ 0x1919_1919_1919_1919)
+        let digits = (decimal | letter) & high & ~text
+        let count = (~digits & high).trailingZeroBitCount >> 3
+        if count == 0 { return (0, 0) }
+        var value = (text & 0x0F0F_0F0F_0F0F_0F0F) &+ (letter & ~text & high) >> 7 &* 9
+        // The first digit is the highest.
+        value = (value << UInt64(64 - 8 * count)).byteSwapped
+        value = (value | value >> 4) & 0x00FF_00FF_00FF_00FF
+        value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF
+        value = (value | value >> 16) & 0x0000_0000_FFFF_FFFF
+        return (value, count)
+    }
+
+    private mutating func hexadecimalByDigits() -> UInt64? {
         var value: UInt64 = 0
         let from = at
         while true {

@@ -105,6 +105,7 @@ public struct ReorderWindow: Sendable {
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
+        if waiting.last.map({ $0.key <= key }) ?? true { return waiting.append((key, event)) }
         var index = waiting.count
         while index > head, waiting[index - 1].key > key { index -= 1 }
         waiting.insert((key, event), at: index)

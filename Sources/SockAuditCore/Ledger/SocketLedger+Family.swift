@@ -26,14 +26,13 @@ extension SocketLedger {
 
     func noteStranger(_ event: AuditEvent, _ change: (inout Stranger) -> Void) {
         if strangers.count >= Self.memory { strangers.removeAll(keepingCapacity: true) }
-        let slot = Slot(node: event.node, pid: event.pid)
-        var stranger = strangers[slot] ?? Stranger()
-        // What came after an end is another process's.
-        if stranger.ended != nil { stranger = Stranger() }
-        stranger.comm = event.comm
-        stranger.exe = event.exe
-        change(&stranger)
-        strangers[slot] = stranger
+        strangers.change(Slot(node: event.node, pid: event.pid), default: Stranger()) { stranger in
+            // What came after an end is another process's.
+            if stranger.ended != nil { stranger = Stranger() }
+            stranger.comm = event.comm
+            stranger.exe = event.exe
+            change(&stranger)
+        }
     }
 
     func execute(_ event: AuditEvent) {
