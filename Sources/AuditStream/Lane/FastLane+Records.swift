@@ -9,9 +9,7 @@ extension FastLane {
     /// - Returns: false when it may be one all the same: see ``push(odd:)``.
     @inline(__always)
     mutating func push(line start: UnsafeRawPointer, _ end: UnsafeRawPointer, stays: Bool) -> Bool {
-        guard head.read(line: start, end), let body = head.body,
-            head.role.kind != .permissions || isShort(body, end)
-        else {
+        guard head.read(line: start, end), let body = head.body else {
             last = -1
             return false
         }
@@ -173,14 +171,6 @@ extension FastLane {
         if kind == .change { makeOdd(place) }
         // The calls that have such a record are odd; beside any other it tells nothing.
         if isOdd(place) { assembly.keep(line, of: place) }
-    }
-
-    /// What is refused is a list of permissions beyond 255 bytes (parse_up_record, auparse/ellist.c).
-    private func isShort(_ body: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
-        guard let open = memchr(body, 0x7B, end - body) else { return true }
-        let rest = UnsafeRawPointer(open)
-        guard let shut = memchr(rest, 0x7D, end - rest) else { return end - rest < 200 }
-        return UnsafeRawPointer(shut) - rest < 200
     }
 
     /// The line's head on a record of another type.

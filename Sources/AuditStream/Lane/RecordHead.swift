@@ -20,8 +20,8 @@ struct RecordHead {
 
     private var roles: RecordRoles
     private let names: NameTable
-    /// `audit(...):` of the last record, and its length; 0 where it is no length that can be compared.
-    private var last: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// `msg=audit(...):` of the last record, and its length; 0 where it is no length that can be compared.
+    private var last = Words()
     private var lastLength = 0
     /// The last node's name, a space behind it.
     private var lastNode: [UInt8] = []
@@ -47,7 +47,7 @@ struct RecordHead {
             self.node = .none
         }
         isSame = node == self.node
-        guard cursor.take("type="), readType(&cursor), cursor.take("msg=") else { return false }
+        guard cursor.take("type="), readType(&cursor) else { return false }
         return readStamp(&cursor)
     }
 
@@ -94,60 +94,90 @@ struct RecordHead {
         guard length < most, let found = roles.role(cursor.at, length) else { return false }
         role = found
         cursor.at += length + 1
-        return true
+        return found.kind != .permissions || isShort(cursor.at, cursor.end)
+    }
+
+    /// What is refused is a list of permissions beyond 255 bytes (parse_up_record, auparse/ellist.c).
+    private func isShort(_ body: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
+        guard let open = memchr(body, 0x7B, end - body) else { return true }
+        let rest = UnsafeRawPointer(open)
+        guard let shut = memchr(rest, 0x7D, end - rest) else { return end - rest < 200 }
+        return UnsafeRawPointer(shut) - rest < 200
     }
 
     @inline(__always)
     private mutating func readStamp(_ cursor: inout TextCursor) -> Bool {
         let text = cursor.at
-        if lastLength > 0, cursor.end - text >= lastLength, isLast(text) {
+        if lastLength > 0, cursor.end - text >= lastLength, Words(text, lastLength) == last {
             body = text + lastLength
             return true
         }
         isSame = false
-        let seconds: UInt64
-        if lastLength > 0, cursor.end - text >= 32, isLastSecond(text) {
-            seconds = UInt64(self.seconds)
-            cursor.at += 17
+        return readOtherStamp(&cursor)
+    }
+
+    @inline(__always)
+    private mutating func readOtherStamp(_ cursor: inout TextCursor) -> Bool {
+        let text = cursor.at
+        var seconds = self.seconds
+        if lastLength > 0, cursor.end - text >= 40, Words(text, 24).hasSecond(of: last) {
+            cursor.at += Words.second
         } else {
-            guard cursor.take("audit("), let value = cursor.decimal(digits: 11), cursor.take(".") else {
+            guard cursor.take("msg=audit("), let value = cursor.decimal(digits: 11), cursor.take(".") else {
                 return false
             }
-            seconds = value
+            seconds = Int64(value)
         }
         let fraction = cursor.at
         guard let millis = cursor.decimal(digits: 3), cursor.at - fraction == 3, cursor.take(":"),
             let serial = cursor.decimal(digits: 10), cursor.take("):")
         else { return false }
-        self.seconds = Int64(seconds)
-        stamp = Int64(seconds) * 1_000 + Int64(millis)
+        self.seconds = seconds
+        stamp = seconds * 1_000 + Int64(millis)
         self.serial = serial
         body = cursor.at
         lastLength = cursor.at - text
-        if (24...32).contains(lastLength) { last = Self.words(text, lastLength) } else { lastLength = 0 }
+        if Words.lengths.contains(lastLength) { last = Words(text, lastLength) } else { lastLength = 0 }
         return true
     }
 
-    /// `audit(1700000000.`: seconds have ten digits from 2001 to 2286.
-    @inline(__always)
-    private func isLastSecond(_ text: UnsafeRawPointer) -> Bool {
-        text.loadUnaligned(as: UInt64.self) == last.0
-            && text.loadUnaligned(fromByteOffset: 8, as: UInt64.self) == last.1
-            && text.load(fromByteOffset: 16, as: UInt8.self) == UInt8(ascii: ".")
-            && UInt8(truncatingIfNeeded: last.2) == UInt8(ascii: ".")
-    }
+    /// A text of 24 to 40 bytes, to be compared at once.
+    private struct Words: Equatable {
+        static let lengths = 24...40
+        /// `msg=audit(1700000000.`: seconds have ten digits from 2001 to 2286.
+        static let second = 21
 
-    @inline(__always)
-    private func isLast(_ text: UnsafeRawPointer) -> Bool { Self.words(text, lastLength) == last }
+        private var first: UInt64 = 0
+        private var next: UInt64 = 0
+        private var middle: UInt64 = 0
+        private var late: UInt64 = 0
+        private var end: UInt64 = 0
 
-    /// All of 24 to 32 bytes: the first 24 and the last 8.
-    @inline(__always)
-    private static func words(_ text: UnsafeRawPointer, _ length: Int) -> (UInt64, UInt64, UInt64, UInt64) {
-        (
-            text.loadUnaligned(as: UInt64.self), text.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
-            text.loadUnaligned(fromByteOffset: 16, as: UInt64.self),
-            text.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
-        )
+        init() {}
+
+        @inline(__always)
+        init(_ text: UnsafeRawPointer, _ length: Int) {
+            first = text.loadUnaligned(as: UInt64.self)
+            next = text.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            middle = text.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            late = text.loadUnaligned(fromByteOffset: length - 16, as: UInt64.self)
+            end = text.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
+        }
+
+        @inline(__always)
+        static func == (a: Words, b: Words) -> Bool {
+            (a.first ^ b.first) | (a.next ^ b.next) | (a.middle ^ b.middle) | (a.late ^ b.late)
+                | (a.end ^ b.end)
+                == 0
+        }
+
+        /// Whether both begin with the same second, and it has ten digits.
+        @inline(__always)
+        func hasSecond(of other: Words) -> Bool {
+            let five: UInt64 = 0xFF_FFFF_FFFF
+            return first == other.first && next == other.next && (middle ^ other.middle) & five == 0
+                && middle >> 32 & 0xFF == 0x2E
+        }
     }
 
     private mutating func readNode(_ cursor: inout TextCursor) -> Bool {

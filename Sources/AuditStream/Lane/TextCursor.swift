@@ -31,6 +31,42 @@ struct TextCursor {
     /// A decimal number of at most `digits` digits; nil when there is none or more of it.
     @inline(__always)
     mutating func decimal(digits: Int) -> UInt64? {
+        guard end - at >= 24 else { return decimalByDigits(digits: digits) }
+        // Eight digits at once.
+        let start = at
+        var (value, count) = Self.decimals(at)
+        at += count
+        if count == 8 {
+            let (rest, more) = Self.decimals(at)
+            if more == 8 {
+                at = start
+                return decimalByDigits(digits: digits)
+            }
+            for _ in 0..<more { value &*= 10 }
+            value &+= rest
+            count += more
+            at += more
+        }
+        return count > 0 && count <= digits ? value : nil
+    }
+
+    /// How many digits stand here, up to eight, and what number they are.
+    @inline(__always)
+    private static func decimals(_ at: UnsafeRawPointer) -> (value: UInt64, count: Int) {
+        let text = UInt64(littleEndian: at.loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
+        // A digit is now 0 to 9; the high bit is set where there is more.
+        let others = ((text &+ 0x7676_7676_7676_7676) | text) & 0x8080_8080_8080_8080
+        let count = others.trailingZeroBitCount >> 3
+        if count == 0 { return (0, 0) }
+        // Pairs, then fours, then all: the first digit is in the lowest byte.
+        var value = text << UInt64(64 - 8 * count)
+        value = (value &* 2_561) >> 8 & 0x00FF_00FF_00FF_00FF
+        value = (value &* 6_553_601) >> 16 & 0x0000_FFFF_0000_FFFF
+        value = (value &* 42_949_672_960_001) >> 32
+        return (value, count)
+    }
+
+    private mutating func decimalByDigits(digits: Int) -> UInt64? {
         var value: UInt64 = 0
         let from = at
         while true {
@@ -105,7 +141,12 @@ struct TextCursor {
 
     /// Passes over ` name=` and a decimal number.
     @inline(__always)
-    mutating func skip(_ name: StaticString) -> Bool { take(name) && decimal(digits: 10) != nil }
+    mutating func skip(_ name: StaticString) -> Bool {
+        guard take(name) else { return false }
+        let from = at
+        while byte &- 0x30 < 10 { at += 1 }
+        return at > from && at - from <= 10
+    }
 
     /// Passes over printable bytes.
     @inline(__always)

@@ -50,19 +50,6 @@ struct KeyTable<Key: TableKey, Value>: Sequence {
         }
     }
 
-    /// Changes what is there, or begins with another.
-    @inline(__always)
-    mutating func change(_ key: Key, default value: Value, _ body: (inout Value) -> Void) {
-        if let index = place(key), var entry = entries[index] {
-            body(&entry.value)
-            entries[index] = entry
-        } else {
-            var value = value
-            body(&value)
-            insert(key, value)
-        }
-    }
-
     private mutating func insert(_ key: Key, _ value: Value) {
         // A quarter stays free, so that what is not there is soon found not to be.
         if (count + 1) * 4 > entries.count * 3 { grow() }

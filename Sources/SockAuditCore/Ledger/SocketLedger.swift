@@ -43,7 +43,7 @@ public final class SocketLedger {
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
     /// What processes did that had nothing on the books; bounded.
-    var strangers = KeyTable<Slot, Stranger>()
+    var strangers = StrangerMemory()
     /// Children by clone3 of which nothing is known yet: threads, or processes that held nothing; bounded.
     var unborn = KeyTable<Slot, Slot>()
     /// Inodes of all live descriptors, made when a look into /proc first asks.
@@ -126,11 +126,11 @@ public final class SocketLedger {
         case .ring:
             opener(event).usesRing = true
         case .exitGroup:
-            guard let account = known(event) else { return noteStranger(event) { $0.ended = event.stamp } }
+            guard let account = known(event) else { return noteStranger(event) { $0.endedAt = event.stamp } }
             if account.descriptors.isBlank {
                 noteStranger(event) {
-                    $0.ended = event.stamp
-                    $0.executed = account.executed
+                    $0.endedAt = event.stamp
+                    $0.executedAt = account.executed ?? .min
                 }
             }
             end(account, stamp: event.stamp)
