@@ -27,7 +27,9 @@ struct AssembledEvent {
     var isFollowed = false
     /// Of this very process.
     var isOurs = false
-    /// libauparse is to read it, from ``lines``.
+    /// Records that it still waits for; see ``FastLane/awaited(_:)``.
+    var awaited: UInt8 = 0
+    /// libauparse is to read it, from ``EventAssembly/lines``.
     var isOdd = false
     var seconds: Int64 = 0
     /// There is text of it in ``EventAssembly/lines``.
@@ -124,6 +126,7 @@ struct EventAssembly: ~Copyable {
         event.pointee.isFollowed = false
         event.pointee.isOurs = false
         event.pointee.isOdd = false
+        event.pointee.awaited = 0
         event.pointee.hasLines = false
         event.pointee.seconds = seconds
         event.pointee.event.node = node

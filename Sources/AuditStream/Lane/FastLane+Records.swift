@@ -24,8 +24,9 @@ extension FastLane {
         } else if let found = assembly.find(head.stamp, head.serial, head.node) {
             place = found
         } else {
-            // It ends nothing, so libauparse does not look at it.
-            if role.kind == .end {
+            // It ends nothing, so libauparse does not look at it. Live, where a call ends its event, what
+            // stands beside one that tells us nothing comes late.
+            if role.kind == .end || (live && (role.kind == .pair || role.kind == .socketcall)) {
                 last = -1
                 return true
             }
@@ -40,7 +41,7 @@ extension FastLane {
         case .socketcall, .pair, .change: takeRare(place, role.kind, line)
         }
         if !stays && role.kind == .call { keepRecent() }
-        close(place, role, head.seconds, isNew)
+        close(place, live ? isComplete(place, role) : role.ends, head.seconds, isNew)
         return true
     }
 
@@ -83,12 +84,12 @@ extension FastLane {
             }
         case .socketcall, .pair, .change: takeRare(place, role.kind, line)
         }
-        close(place, role, record.seconds, isNew)
+        close(place, role.ends, record.seconds, isNew)
     }
 
     @inline(__always)
-    private mutating func close(_ place: Int, _ role: RecordRole, _ seconds: Int64, _ isNew: Bool) {
-        if role.ends { assembly.end(place) }
+    private mutating func close(_ place: Int, _ ends: Bool, _ seconds: Int64, _ isNew: Bool) {
+        if ends { assembly.end(place) }
         assembly.age(seconds)
         if isNew { release() }
     }
@@ -104,11 +105,16 @@ extension FastLane {
             return takeOddCall(place, line)
         }
         switch scan.scan(body, end) {
-        case .odd: return takeOddCall(place, line)
+        case .odd:
+            if live { assembly.events[place].awaited = Awaited.unknown }
+            return takeOddCall(place, line)
         case .other(let isForeign): assembly.events[place].outcome = isForeign ? .foreign : .nothing
         case .followed:
             // Their other half stands in a record of its own.
-            if scan.call == .socketpair || scan.call == .socketcall { return takeOddCall(place, line) }
+            if scan.call == .socketpair || scan.call == .socketcall {
+                if live { assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields) }
+                return takeOddCall(place, line)
+            }
             decode(place)
         }
         assembly.events[place].isCall = true

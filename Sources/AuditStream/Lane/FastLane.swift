@@ -13,6 +13,8 @@ public struct FastLane: ~Copyable {
     let probe: ParserProbe
     let ownPid: Int32
     let wantsScripts: Bool
+    /// No EOE comes; see ``takeLive(_:)``.
+    let live: Bool
     var head: RecordHead
     var scan: CallScan
     var scripts: ScriptCache
@@ -40,14 +42,17 @@ public struct FastLane: ~Copyable {
         var text = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    /// - Parameter decoder: what libauparse reads goes through it.
-    public init(decoder: EventDecoder) throws(AuditError) {
+    /// - Parameters:
+    ///   - decoder: what libauparse reads goes through it.
+    ///   - live: messages of the kernel come, and no EOE among them.
+    public init(decoder: EventDecoder, live: Bool = false) throws(AuditError) {
         // What can fail comes first: a struct like this one cannot be given up half made.
         let feed = try AuparseFeed(decoder: decoder)
         let probe = try ParserProbe()
         self.decoder = decoder
         self.feed = feed
         self.probe = probe
+        self.live = live
         ownPid = decoder.ownPid
         wantsScripts = decoder.wantsScripts
         decoder.countsTitles = false

@@ -30,7 +30,7 @@ public final class EventPipeline {
         self.wantsScripts = wantsScripts
         decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
         switch kind {
-        case .auto: lane = try FastLane(decoder: decoder)
+        case .auto: lane = try FastLane(decoder: decoder, live: live)
         case .auparse: parser = try ParserReader(decoder: decoder)
         }
     }

@@ -104,15 +104,16 @@ public struct Monitor: ~Copyable {
     private static func openSource(
         _ settings: WatchSettings, _ status: KernelStatus
     ) throws(AuditError) -> NetlinkSource {
-        let keepTitles = !settings.scope.isAll
-        guard settings.source == .unicast else { return try .multicast(keepTitles: keepTitles) }
+        var kept: KeptRecords = settings.scope.isAll ? [] : .titles
+        if settings.decoder == .auparse { kept.insert(.ends) }
+        guard settings.source == .unicast else { return try .multicast(kept) }
         guard status.daemon == 0 else {
             throw AuditError(
                 .daemonRegistered,
                 "An audit daemon is registered (pid \(status.daemon)), and sockaudit never takes its place; use --source multicast."
             )
         }
-        return try .unicast(keepTitles: keepTitles)
+        return try .unicast(kept)
     }
 
     // MARK: the loop

@@ -42,6 +42,33 @@ struct LaneWorld {
         return order.flatMap { Array((lines[$0].line + "\n").utf8) }
     }
 
+    /// The same as a live stream gives it: the records that a run reads, EOE at the end of each event.
+    mutating func messages() -> [(type: UInt16, text: [UInt8])] {
+        let types: [Substring: UInt16] = [
+            "SYSCALL": 1_300, "SOCKETCALL": 1_304, "CONFIG_CHANGE": 1_305, "FD_PAIR": 1_317, "EOE": 1_320,
+            "PROCTITLE": 1_327,
+        ]
+        var waiting: [[(UInt16, [UInt8])]] = []
+        var found: [(UInt16, [UInt8])] = []
+        for _ in 0..<shape.count {
+            var event = next()
+            if event.last?.contains("type=EOE") == false { event.append("type=EOE \(stamp) ") }
+            waiting.append(
+                event.compactMap { line in
+                    let words = line.split(separator: " ", maxSplits: 1)
+                    guard let type = types[words[0].dropFirst(5)] else { return nil }
+                    return (type, Array(words[1].dropFirst(4).utf8))
+                })
+            // Two processors: records of one event stand between those of others.
+            while waiting.count > (shape.torn > 0 ? 3 : 0) {
+                let at = Int.random(in: 0..<waiting.count, using: &random)
+                if !waiting[at].isEmpty { found.append(waiting[at].removeFirst()) }
+                waiting.removeAll(where: \.isEmpty)
+            }
+        }
+        return found + waiting.flatMap { $0 }
+    }
+
     // MARK: events
 
     private mutating func next() -> [String] {

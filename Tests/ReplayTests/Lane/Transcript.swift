@@ -48,8 +48,44 @@ struct Transcript: Equatable {
         }
         lines = splitter.counters
         changes = decoder.takeChanges()
-        // Two decoders number names by when they met them.
-        events = found.map { event in
+        events = Self.texts(found, names)
+    }
+
+    /// Of the kernel's messages.
+    init(
+        _ messages: [(type: UInt16, text: [UInt8])], _ kind: WatchSettings.Decoder, scripts: Bool
+    ) throws {
+        let names = NameTable()
+        let decoder = EventDecoder(names: names, ownPid: 102, wantsScripts: scripts)
+        var found: [AuditEvent] = []
+        try OneAtATime.run {
+            switch kind {
+            case .auto:
+                var lane = try FastLane(decoder: decoder, live: true)
+                for message in messages {
+                    message.text.withUnsafeBytes { lane.push(type: message.type, message: $0) }
+                }
+                lane.flush()
+                lane.take { found += $0 }
+                counters = lane.counters
+            case .auparse:
+                var parser = try ParserReader(decoder: decoder)
+                for message in messages {
+                    message.text.withUnsafeBytes { parser.push(type: message.type, message: $0) }
+                }
+                parser.pump()
+                parser.flush()
+                parser.take { found += $0 }
+                counters = decoder.counters
+            }
+        }
+        changes = decoder.takeChanges()
+        events = Self.texts(found, names)
+    }
+
+    /// Two decoders number names by when they met them.
+    private static func texts(_ events: [AuditEvent], _ names: NameTable) -> [String] {
+        events.map { event in
             var bare = event
             (bare.node, bare.comm, bare.exe, bare.script) = (.none, .none, .none, .none)
             return "\([event.node, event.comm, event.exe, event.script].map { names[$0] }) \(bare)"
