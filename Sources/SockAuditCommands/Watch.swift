@@ -63,6 +63,9 @@ struct Watch: ParsableCommand {
     @Option(help: "auto, multicast or unicast: which of the kernel's record streams.")
     var source: WatchSettings.Source = .auto
 
+    @Option(help: "auto or auparse: whether libauparse reads every record, or only what is odd.")
+    var decoder: WatchSettings.Decoder = .auto
+
     @Option(help: "Exit with 5 when the sockets still open, all rows together, reach this number.")
     var failOpen: Int?
 
@@ -150,6 +153,7 @@ struct Watch: ParsableCommand {
         settings.modeIsAuto = mode == .auto
         settings.budget = budget
         settings.source = source
+        settings.decoder = decoder
         settings.failOpen = failOpen
         settings.clears = !noClear && getenv("TERM").map { String(cString: $0) } != "dumb"
         settings.quiet = quiet
@@ -178,4 +182,5 @@ enum ModeArgument: String, CaseIterable, ExpressibleByArgument {
 extension RowOrder: ExpressibleByArgument {}
 extension WatchSettings.Format: ExpressibleByArgument {}
 extension WatchSettings.Source: ExpressibleByArgument {}
+extension WatchSettings.Decoder: ExpressibleByArgument {}
 extension WatchSettings.Grouping: ExpressibleByArgument {}

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Decides line by line what may go into the parser. Pure: bytes in, verdict out.
 ///
 /// libauparse drops what it cannot read without a word; here every such line is counted.
@@ -75,23 +77,41 @@ public struct LineSplitter {
     public mutating func push(
         _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
-        var rest = block[...]
-        while let newline = rest.firstIndex(of: 0x0A) {
-            let end = rest.index(after: newline)
-            let line = UnsafeBufferPointer(rebasing: rest[..<end])
-            rest = rest[end...]
-            if skipping {
-                skipping = false
-            } else if carry.isEmpty {
-                judge(line, record)
-            } else {
-                carry.append(contentsOf: line)
-                carry.withUnsafeBufferPointer { judge($0, record) }
-                carry.removeAll(keepingCapacity: true)
+        cut(UnsafeRawBufferPointer(block)) { line, _ in Self.judge(line, record) }
+    }
+
+    /// The end of the input: a last line without a newline is judged too.
+    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+        cutRest { line, _ in Self.judge(line, record) }
+    }
+
+    /// - Parameter judge: gets each line with its newline, and whether its bytes stay as they are for as long
+    ///   as those of the block do; says what it is.
+    @inline(__always)
+    mutating func cut(
+        _ block: UnsafeRawBufferPointer, _ judge: (UnsafeRawBufferPointer, Bool) -> LineGate.Kind
+    ) {
+        guard var at = block.baseAddress else { return }
+        let end = at + block.count
+        // The C library looks at 32 or 64 bytes at once; no loop here would.
+        if skipping || !carry.isEmpty, let found = memchr(at, 0x0A, end - at) {
+            let next = UnsafeRawPointer(found) + 1
+            if !skipping {
+                carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: next - at))
+                cutCarried(judge)
             }
+            skipping = false
+            at = next
         }
         if skipping { return }
-        carry.append(contentsOf: rest)
+        if carry.isEmpty {
+            while let found = memchr(at, 0x0A, end - at) {
+                let next = UnsafeRawPointer(found) + 1
+                count(UnsafeRawBufferPointer(start: at, count: next - at), judge, stays: true)
+                at = next
+            }
+        }
+        carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
         if carry.count > Self.longest {
             counters.damaged += 1
             carry.removeAll(keepingCapacity: false)
@@ -99,34 +119,49 @@ public struct LineSplitter {
         }
     }
 
-    /// The end of the input: a last line without a newline is judged too.
-    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
-        defer {
-            carry.removeAll(keepingCapacity: true)
-            skipping = false
-        }
+    mutating func cutRest(_ judge: (UnsafeRawBufferPointer, Bool) -> LineGate.Kind) {
+        skipping = false
         guard !carry.isEmpty else { return }
         carry.append(0x0A)
-        carry.withUnsafeBufferPointer { judge($0, record) }
+        cutCarried(judge)
     }
 
-    private mutating func judge(
-        _ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
+    private mutating func cutCarried(_ judge: (UnsafeRawBufferPointer, Bool) -> LineGate.Kind) {
+        let line = carry
+        carry.removeAll(keepingCapacity: true)
+        line.withUnsafeBytes { count($0, judge, stays: false) }
+    }
+
+    @inline(__always)
+    private mutating func count(
+        _ line: UnsafeRawBufferPointer, _ judge: (UnsafeRawBufferPointer, Bool) -> LineGate.Kind, stays: Bool
     ) {
-        let text = UnsafeBufferPointer(rebasing: line.dropLast())
-        if text.count > Self.longest {
+        if line.count - 1 > Self.longest {
             counters.damaged += 1
             return
         }
-        switch LineGate.judge(text) {
-        case .record:
-            counters.records += 1
-            guard text.last == 0x0D else { return record(line) }
-            // The parser would take a carriage return for part of the last field.
-            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
+        switch judge(line, stays) {
+        case .record: counters.records += 1
         case .damaged: counters.damaged += 1
         case .foreign: counters.foreign += 1
         case .blank: break
         }
+    }
+
+    /// - Parameter record: gets the line if it is a record, without a carriage return before its newline,
+    ///   which the parser would take for a part of the last field.
+    static func judge(
+        _ line: UnsafeRawBufferPointer, _ record: (UnsafeBufferPointer<UInt8>) -> Void
+    ) -> LineGate.Kind {
+        let line = line.bindMemory(to: UInt8.self)
+        let text = UnsafeBufferPointer(rebasing: line.dropLast())
+        let kind = LineGate.judge(text)
+        guard kind == .record else { return kind }
+        if text.last == 0x0D {
+            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
+        } else {
+            record(line)
+        }
+        return kind
     }
 }

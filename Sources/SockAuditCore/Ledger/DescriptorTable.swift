@@ -29,12 +29,12 @@ struct DescriptorTable {
     /// Of one number.
     private static let mostGhosts = 16
 
-    private(set) var live: [Int32: Descriptor] = [:]
-    private var ghosts: [Int32: [Ghost]] = [:]
+    private(set) var live = KeyTable<Int32, Descriptor>()
+    private var ghosts = KeyTable<Int32, [Ghost]>()
     /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
-    private var brief: [Int32: Descriptor] = [:]
+    private var brief = KeyTable<Int32, Descriptor>()
     /// Those of them that were closed before the present look began: only these it can speak of.
-    private var sealed: [Int32: Descriptor] = [:]
+    private var sealed = KeyTable<Int32, Descriptor>()
 
     /// The process has, or had, more than one thread.
     var threaded = false
@@ -183,7 +183,7 @@ struct DescriptorTable {
     mutating func end(stamp: Int64) {
         for fd in live.keys { expel(fd, latest: stamp) }
         unsure += brief.values.count(where: isUnsure)
-        brief = [:]
+        brief.removeAll()
     }
 
     // MARK: what /proc says
@@ -217,7 +217,7 @@ struct DescriptorTable {
         closedDuringLook = []
         if brief.isEmpty && sealed.isEmpty { return }
         sealed = brief
-        brief = [:]
+        brief.removeAll()
     }
 
     private mutating func forgetBrief(_ fd: Int32) {

@@ -6,9 +6,10 @@ public final class SocketLedger {
     /// Asks the live system who owns a pid now; nil when nobody does or from an input.
     public typealias Probe = (_ pid: Int32) -> ProcessProbe?
 
-    struct Slot: Hashable {
+    struct Slot: TableKey {
         var node: NameID
         var pid: Int32
+        var word: UInt64 { UInt64(node.index) << 32 | pid.word }
     }
 
     /// What the ledger must know of the run.
@@ -34,7 +35,7 @@ public final class SocketLedger {
     let kin: ProcessKin?
 
     /// The account that a pid's next event belongs to.
-    var current: [Slot: ProcessAccount] = [:]
+    var current = KeyTable<Slot, ProcessAccount>()
     /// Ended accounts with something to show, oldest first, from `endedHead` on. The latest owner
     /// of a pid stays in `current` too, for records that threads write late.
     var ended: [ProcessAccount] = []
@@ -42,9 +43,9 @@ public final class SocketLedger {
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
     /// What processes did that had nothing on the books; bounded.
-    var strangers: [Slot: Stranger] = [:]
+    var strangers = StrangerMemory()
     /// Children by clone3 of which nothing is known yet: threads, or processes that held nothing; bounded.
-    var unborn: [Slot: Slot] = [:]
+    var unborn = KeyTable<Slot, Slot>()
     /// Inodes of all live descriptors, made when a look into /proc first asks.
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
@@ -128,11 +129,11 @@ public final class SocketLedger {
         case .ring:
             opener(event).usesRing = true
         case .exitGroup:
-            guard let account = known(event) else { return noteStranger(event) { $0.ended = event.stamp } }
+            guard let account = known(event) else { return noteStranger(event) { $0.endedAt = event.stamp } }
             if account.descriptors.isBlank {
                 noteStranger(event) {
-                    $0.ended = event.stamp
-                    $0.executed = account.executed
+                    $0.endedAt = event.stamp
+                    $0.executedAt = account.executed ?? .min
                 }
             }
             end(account, stamp: event.stamp)

@@ -1,9 +1,11 @@
 import AuditStream
 import SockAuditCore
 
-/// The one way through: record text -> libauparse -> events -> order -> ledger.
+/// The one way through: record text -> events -> order -> ledger.
 public final class EventPipeline {
-    private let feed: AuparseFeed
+    /// Reads the records; nil with `--decoder auparse`, where ``parser`` does.
+    private var lane: FastLane?
+    private var parser: ParserReader?
     private let decoder: EventDecoder
     public let ledger: SocketLedger
     private let live: Bool
@@ -11,73 +13,76 @@ public final class EventPipeline {
     private var windows: [NameID: ReorderWindow] = [:]
     /// Which serials have come, of a live stream.
     public private(set) var gaps = SerialGaps()
-    /// Lines that wait to be fed together.
-    private var text: [UInt8] = []
-    /// Calls that were given to libauparse since it was last emptied, and how many events had come out then.
-    private var begun = 0
-    private var answered = 0
-    private var prefixes: [UInt16: [UInt8]] = [:]
 
     /// First and newest stamps of events (ms); the newest tells how far the stream has been read.
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
 
-    /// Events that may wait in libauparse.
+    /// Events of a live stream that may wait for one of which a record was lost.
     private static let mostWaiting = 1_000
-    /// Bytes that are collected before libauparse is called.
-    private static let block = 65_536
 
-    public init(ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool) throws(AuditError) {
+    public init(
+        ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool,
+        decoder kind: WatchSettings.Decoder = .auto
+    ) throws(AuditError) {
         self.ledger = ledger
         self.live = live
         self.wantsScripts = wantsScripts
         decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
-        feed = try AuparseFeed(decoder: decoder)
+        switch kind {
+        case .auto: lane = try FastLane(decoder: decoder, live: live)
+        case .auparse: parser = try ParserReader(decoder: decoder)
+        }
     }
 
     /// What others, and we, did to the audit configuration since the last time.
     public func takeChanges() -> [ConfigChange] { decoder.takeChanges() }
 
-    public var counters: EventDecoder.Counters { decoder.counters }
+    public var counters: EventDecoder.Counters { lane?.counters ?? decoder.counters }
+
+    /// A block of a log; `splitter` keeps what it is cut from to the next one.
+    public func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
+        lane?.push(block: block, &splitter)
+        parser?.push(block: block, &splitter)
+        collect()
+    }
+
+    /// The end of a log.
+    public func finish(_ splitter: inout LineSplitter) {
+        lane?.finish(&splitter)
+        parser?.finish(&splitter)
+        pump()
+    }
 
     /// A record as a line of a log, newline included.
     public func push(line: UnsafeBufferPointer<UInt8>) {
-        text.append(contentsOf: line)
-        if text.count >= Self.block { pump() }
+        lane?.push(record: line)
+        parser?.push(record: line)
     }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
         if let serial = RecordType.serial(message) { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
-        if RecordType.isCall(type) { begun += 1 }
-        text.append(contentsOf: prefix(type))
-        var end = message.count
-        while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
-        text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
-        text.append(0x0A)
-        if text.count >= Self.block { pump() }
+        lane?.push(type: type, message: message)
+        parser?.push(type: type, message: message)
     }
 
     /// Counts the serials that have been missing for too long. Call after reading.
     public func settleGaps(at now: Int64) { gaps.settle(at: now) }
 
-    /// Gives what was collected to libauparse, and its events to the windows.
+    /// Brings what was read so far to the windows.
     public func pump() {
-        if !text.isEmpty {
-            text.withUnsafeBytes { feed.feed($0) }
-            text.removeAll(keepingCapacity: true)
-        }
-        // libauparse gives no event out while an older one waits for a record, and looks at all that
-        // wait for each line: one lost record would make it slower and slower for two seconds.
-        if begun - (counters.events - answered) > Self.mostWaiting { empty() }
+        lane?.pump()
+        if live, let waiting = lane?.waiting, waiting > Self.mostWaiting { lane?.flush() }
+        parser?.pump()
         collect()
     }
 
     /// Call once a second: events that wait for a last record are completed.
     public func age() {
-        pump()
-        feed.age()
+        lane?.age()
+        parser?.age()
         collect()
     }
 
@@ -92,23 +97,31 @@ public final class EventPipeline {
     /// Takes in everything that came, in order: before a table, and at the end.
     public func settleOrder() {
         pump()
-        empty()
+        lane?.flush()
+        parser?.flush()
         collect()
         for node in windows.keys { windows[node]?.flush { emit($0, node) } }
     }
 
-    private func empty() {
-        feed.flush()
-        begun = 0
-        answered = counters.events
+    private func collect() {
+        lane?.take { order($0) }
+        parser?.take { order($0) }
     }
 
-    private func collect() {
-        decoder.take { event in
-            newestStamp = max(newestStamp, event.stamp)
-            firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
-            let node = event.node
-            windows[node, default: ReorderWindow(detectsRestart: !live)].push(event) { emit($0, node) }
+    private func order(_ events: [AuditEvent]) {
+        var index = 0
+        while index < events.count {
+            // A run of one node's: its window is looked up once, and changed where nobody else sees it.
+            let node = events[index].node
+            var window = windows.removeValue(forKey: node) ?? ReorderWindow(detectsRestart: !live)
+            while index < events.count, events[index].node == node {
+                let event = events[index]
+                newestStamp = max(newestStamp, event.stamp)
+                firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
+                window.push(event) { emit($0, node) }
+                index += 1
+            }
+            windows[node] = window
         }
     }
 
@@ -117,12 +130,5 @@ public final class EventPipeline {
         case .event(let event): ledger.apply(event)
         case .restart: ledger.rebooted(node: node)
         }
-    }
-
-    private func prefix(_ type: UInt16) -> [UInt8] {
-        if let known = prefixes[type] { return known }
-        let made = Array("type=\(RecordType.name(type)) msg=".utf8)
-        prefixes[type] = made
-        return made
     }
 }

@@ -54,7 +54,8 @@ public struct Monitor: ~Copyable {
             settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
-            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
+            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true,
+            decoder: settings.decoder)
         let running = scanner.running()
         let answer = ExecutableFinder.find(settings.scope, running: running)
         var order = KeeperOrder(settings, auditedSince: since)
@@ -113,15 +114,16 @@ public struct Monitor: ~Copyable {
     private static func openSource(
         _ settings: WatchSettings, _ status: KernelStatus
     ) throws(AuditError) -> NetlinkSource {
-        let keepTitles = !settings.scope.isAll
-        guard settings.source == .unicast else { return try .multicast(keepTitles: keepTitles) }
+        var kept: KeptRecords = settings.scope.isAll ? [] : .titles
+        if settings.decoder == .auparse { kept.insert(.ends) }
+        guard settings.source == .unicast else { return try .multicast(kept) }
         guard status.daemon == 0 else {
             throw AuditError(
                 .daemonRegistered,
                 "An audit daemon is registered (pid \(status.daemon)), and sockaudit never takes its place; use --source multicast."
             )
         }
-        return try .unicast(keepTitles: keepTitles)
+        return try .unicast(kept)
     }
 
     // MARK: the loop

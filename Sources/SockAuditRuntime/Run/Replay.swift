@@ -15,7 +15,8 @@ public enum Replay {
         var printer = try TablePrinter(settings: settings)
         let ledger = SocketLedger(settings: .init(live: false), scope: settings.scope)
         let pipeline = try EventPipeline(
-            ledger: ledger, ownPid: 0, wantsScripts: !settings.scope.isAll, live: false)
+            ledger: ledger, ownPid: 0, wantsScripts: !settings.scope.isAll, live: false,
+            decoder: settings.decoder)
         var splitter = LineSplitter()
         var failures: [AuditError] = []
         var stopped = false
@@ -70,10 +71,9 @@ public enum Replay {
             if count == 0 { break }
             let bytes = UnsafeBufferPointer(
                 start: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), count: count)
-            splitter.push(bytes) { pipeline.push(line: $0) }
+            pipeline.push(block: bytes, &splitter)
         }
-        splitter.finish { pipeline.push(line: $0) }
-        pipeline.pump()
+        pipeline.finish(&splitter)
         if !stopped { try file.finish() }
         return stopped
     }

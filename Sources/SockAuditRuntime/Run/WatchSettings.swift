@@ -5,6 +5,8 @@ import SockAuditCore
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
     public enum Format: String, CaseIterable, Sendable { case text, json }
+    /// auto: the lane, and libauparse for what is odd; auparse: libauparse for everything.
+    public enum Decoder: String, CaseIterable, Sendable { case auto, auparse }
     public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid }
 
     public var scope = Scope.all
@@ -28,6 +30,7 @@ public struct WatchSettings: Sendable {
     /// `--budget`, in events a second.
     public var budget: Int?
     public var source = Source.auto
+    public var decoder = Decoder.auto
     public var failOpen: Int?
     public var clears = true
     public var quiet = false
