@@ -24,6 +24,8 @@ public struct Reason: Equatable, Sendable {
         case unreadable
         /// Lines or records of an input, or messages of the stream, that could not be understood.
         case malformed
+        /// A compressed input ended in damage: what was behind it is lost.
+        case inputDamaged = "input_damaged"
         /// Lines of an input that are no audit records.
         case skippedLines = "skipped_lines"
         /// Sockets that came by accept and the like keep growing: a server leaks those.
@@ -35,7 +37,7 @@ public struct Reason: Equatable, Sendable {
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
-            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
+            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed, .inputDamaged: .lossy
             case .othersGrow, .backlogWait, .skippedLines, .threadOrder: nil
             default: .partial
             }

@@ -57,7 +57,7 @@ public enum Replay {
         _ path: String, into pipeline: EventPipeline, _ splitter: inout LineSplitter,
         _ signals: borrowing Signals
     ) throws(AuditError) -> Bool {
-        var file = try InputFile(path: path)
+        let file = try InputFile(path: path)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
         defer { buffer.deallocate() }
         var stopped = false
@@ -114,7 +114,10 @@ public enum Replay {
                     .skippedLines, count: lines.foreign,
                     "\(lines.foreign) lines are no audit records and were left out"))
         }
-        for failure in failures { head.reasons.append(Reason(.unreadable, count: 1, failure.description)) }
+        for failure in failures {
+            let code = failure.code == .inputDamaged ? Reason.Code.inputDamaged : .unreadable
+            head.reasons.append(Reason(code, count: 1, failure.description))
+        }
         if pipeline.counters.foreign > 0 {
             let count = pipeline.counters.foreign
             head.reasons.append(
