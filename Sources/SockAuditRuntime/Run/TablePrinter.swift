@@ -44,6 +44,7 @@ public struct TablePrinter: ~Copyable {
         case .name: .name
         case .exe: .exe
         case .auid: .auid
+        case .node: .node
         }
     }
 
