@@ -69,18 +69,11 @@ public enum InputSet {
         let count =
             (try? block.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) })
             ?? 0
-        for line in block.prefix(count).split(separator: 0x0A) {
-            let text = Array(line)
-            guard text.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record,
-                let stamp = text.firstRange(of: Array(" msg=audit(".utf8))
-            else { continue }
-            let digits = text[stamp.upperBound...].prefix { $0 != UInt8(ascii: ":") }
-            let parts = digits.split(separator: UInt8(ascii: "."))
-            guard parts.count == 2, let seconds = Int64(String(decoding: parts[0], as: UTF8.self)),
-                let millis = Int64(String(decoding: parts[1], as: UTF8.self))
-            else { continue }
-            return seconds.multipliedReportingOverflow(by: 1_000).partialValue &+ millis
+        var splitter = LineSplitter()
+        var first: Int64?
+        block.prefix(count).withUnsafeBufferPointer { bytes in
+            splitter.push(bytes) { if first == nil { first = RecordStamp.milliseconds($0) } }
         }
-        return .max
+        return first ?? .max
     }
 }

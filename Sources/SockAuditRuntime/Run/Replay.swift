@@ -108,11 +108,17 @@ public enum Replay {
                     "\(torn) calls lack a record that the kernel writes with each: it lost records when this log was written, and the totals are lower bounds"
                 ))
         }
-        if lines.foreign > 0 {
+        if lines.lost > 0 {
             head.reasons.append(
                 Reason(
-                    .skippedLines, count: lines.foreign,
-                    "\(lines.foreign) lines are no audit records and were left out"))
+                    .kernelLost, count: lines.lost,
+                    "the kernel's log says that \(lines.lost) records were lost or left out of it, and the totals are lower bounds"
+                ))
+        }
+        if lines.foreign + lines.unstamped > 0 {
+            let count = lines.foreign + lines.unstamped
+            head.reasons.append(
+                Reason(.skippedLines, count: count, "\(count) lines are no audit records and were left out"))
         }
         for failure in failures {
             let code = failure.code == .inputDamaged ? Reason.Code.inputDamaged : .unreadable
@@ -133,6 +139,11 @@ public enum Replay {
     ) {
         if lines.foreign > 0 {
             messages.note("\(lines.foreign) lines are no audit records and were left out.")
+        }
+        if lines.unstamped > 0 {
+            messages.note(
+                "\(lines.unstamped) lines have records without stamp and serial and were left out; `journalctl -o export` keeps both."
+            )
         }
         let damaged = lines.damaged + events.malformed
         if damaged > 0 { messages.note("\(damaged) records are cut or damaged and were left out.") }

@@ -1,0 +1,25 @@
+/// When a record says that its call was entered. For the order of inputs only: events bring their own.
+enum RecordStamp {
+    private static let mark = Array(" msg=audit(".utf8)
+
+    /// - Parameter line: a record as ``LineGate`` lets it through.
+    /// - Returns: milliseconds since the epoch.
+    static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
+        guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
+        var seconds: Int64 = 0
+        var index = start
+        while index < line.count, line[index] != UInt8(ascii: ".") {
+            guard let digit = digit(line[index]), index - start < 12 else { return nil }
+            seconds = seconds * 10 + digit
+            index += 1
+        }
+        guard index + 3 < line.count, let a = digit(line[index + 1]), let b = digit(line[index + 2]),
+            let c = digit(line[index + 3])
+        else { return nil }
+        return seconds * 1_000 + a * 100 + b * 10 + c
+    }
+
+    private static func digit(_ byte: UInt8) -> Int64? {
+        (0x30...0x39).contains(byte) ? Int64(byte - 0x30) : nil
+    }
+}
