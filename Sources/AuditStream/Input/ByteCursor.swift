@@ -3,7 +3,7 @@ struct ByteCursor {
     private(set) var rest: ArraySlice<UInt8>
 
     /// Trailing blanks and a carriage return are no part of the text.
-    init(_ line: UnsafeBufferPointer<UInt8>) {
+    init(_ line: UnsafeRawBufferPointer) {
         rest = Array(line)[...]
         while let last = rest.last, last == 0x0D || last == 0x20 { rest.removeLast() }
     }

@@ -30,7 +30,7 @@ struct JournalExport {
     /// journald gets the kernel's records itself; what stands in its log beside them are the same again.
     private var hasOwn = false
 
-    mutating func push(_ block: UnsafeBufferPointer<UInt8>, _ body: (Entry) -> Void) {
+    mutating func push(_ block: UnsafeRawBufferPointer, _ body: (Entry) -> Void) {
         var rest = block[...]
         while !rest.isEmpty { rest = step(rest, body) }
     }
@@ -45,8 +45,8 @@ struct JournalExport {
     }
 
     private mutating func step(
-        _ rest: Slice<UnsafeBufferPointer<UInt8>>, _ body: (Entry) -> Void
-    ) -> Slice<UnsafeBufferPointer<UInt8>> {
+        _ rest: Slice<UnsafeRawBufferPointer>, _ body: (Entry) -> Void
+    ) -> Slice<UnsafeRawBufferPointer> {
         switch place {
         case .line:
             guard let newline = rest.firstIndex(of: 0x0A) else {
@@ -84,7 +84,7 @@ struct JournalExport {
         }
     }
 
-    private mutating func keep(_ part: Slice<UnsafeBufferPointer<UInt8>>) {
+    private mutating func keep(_ part: Slice<UnsafeRawBufferPointer>) {
         if buffer.count + part.count > LineSplitter.longest { isTooLong = true }
         if isTooLong { return }
         buffer += part

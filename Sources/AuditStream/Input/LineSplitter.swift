@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a stream of blocks into lines, across the blocks' borders, and hands over the lines that
 /// are records, unwrapped where another program wrote them. A line that never ends is given up after
 /// ``longest`` bytes and counted.
@@ -12,6 +14,12 @@ public struct LineSplitter {
         public var lost = 0
     }
 
+    /// Says what a line is, and does with it what is to be done.
+    /// - Parameters:
+    ///   - line: with its newline.
+    ///   - stays: its bytes stay as they are for as long as those of the block do.
+    typealias Judge = (_ line: UnsafeRawBufferPointer, _ stays: Bool) -> LineGate.Kind
+
     /// Far above the longest record (MAX_AUDIT_MESSAGE_LENGTH 8970 plus what ENRICHED appends).
     static let longest = 1 << 17
 
@@ -21,7 +29,6 @@ public struct LineSplitter {
     /// Nothing of the present input has been looked at.
     private var isAtStart = true
     private var journal: JournalExport?
-    private var unwrapped: [UInt8] = []
     /// By host: the kernel's count at its last word about it.
     private var lostBefore: [[UInt8]: Int] = [:]
 
@@ -31,39 +38,35 @@ public struct LineSplitter {
     public mutating func push(
         _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
-        if isAtStart && !block.isEmpty {
-            // A journal says what it is in its first bytes; a first block may have only some of them.
-            let head = carry + block.prefix(JournalExport.magic.count)
-            if head.starts(with: JournalExport.magic) {
-                journal = JournalExport()
-                isAtStart = false
-                let start = carry
-                carry = []
-                start.withUnsafeBufferPointer { push(journal: $0, record) }
-            } else if JournalExport.magic.starts(with: head) {
-                carry += block
-                return
-            }
-            isAtStart = false
-        }
-        if journal != nil { return push(journal: block, record) }
-        var rest = block[...]
-        while let newline = rest.firstIndex(of: 0x0A) {
-            let end = rest.index(after: newline)
-            let line = UnsafeBufferPointer(rebasing: rest[..<end])
-            rest = rest[end...]
+        cut(UnsafeRawBufferPointer(block)) { line, _ in Self.judge(line, record) }
+    }
+
+    /// The end of the input: a last line without a newline is judged too. The next input begins anew.
+    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+        cutRest { line, _ in Self.judge(line, record) }
+    }
+
+    @inline(__always)
+    mutating func cut(_ block: UnsafeRawBufferPointer, _ judge: Judge) {
+        if isAtStart || journal != nil, cutJournal(block, judge) { return }
+        guard var at = block.baseAddress else { return }
+        let end = at + block.count
+        // The C library looks at 32 or 64 bytes at once; no loop here would.
+        while let found = memchr(at, 0x0A, end - at) {
+            let next = UnsafeRawPointer(found) + 1
+            let line = UnsafeRawBufferPointer(start: at, count: next - at)
+            at = next
             if skipping {
                 skipping = false
             } else if carry.isEmpty {
-                judge(line, record)
+                count(line, judge, stays: true)
             } else {
                 carry.append(contentsOf: line)
-                carry.withUnsafeBufferPointer { judge($0, record) }
-                carry.removeAll(keepingCapacity: true)
+                cutCarried(judge)
             }
         }
         if skipping { return }
-        carry.append(contentsOf: rest)
+        carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
         if carry.count > Self.longest {
             counters.damaged += 1
             carry.removeAll(keepingCapacity: false)
@@ -71,67 +74,76 @@ public struct LineSplitter {
         }
     }
 
-    /// The end of the input: a last line without a newline is judged too. The next input begins anew.
-    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
-        defer {
-            carry.removeAll(keepingCapacity: true)
-            skipping = false
-            isAtStart = true
-            journal = nil
-        }
+    mutating func cutRest(_ judge: Judge) {
+        skipping = false
+        isAtStart = true
         if var ending = journal {
-            ending.finish { take($0, record) }
-            return
+            journal = nil
+            return ending.finish { count($0, judge) }
         }
         guard !carry.isEmpty else { return }
         carry.append(0x0A)
-        carry.withUnsafeBufferPointer { judge($0, record) }
+        cutCarried(judge)
     }
 
-    private mutating func push(
-        journal block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
-    ) {
-        guard var reading = journal else { return }
+    private mutating func cutCarried(_ judge: Judge) {
+        let line = carry
+        carry.removeAll(keepingCapacity: true)
+        line.withUnsafeBytes { count($0, judge, stays: false) }
+    }
+
+    /// A journal says what it is in its first bytes; a first block may have only some of them.
+    /// - Returns: whether the block is dealt with.
+    private mutating func cutJournal(_ block: UnsafeRawBufferPointer, _ judge: Judge) -> Bool {
+        if block.isEmpty { return true }
+        var start: [UInt8] = []
+        if isAtStart {
+            let head = carry + block.prefix(JournalExport.magic.count)
+            if head.count < JournalExport.magic.count, JournalExport.magic.starts(with: head) {
+                carry += block
+                return true
+            }
+            isAtStart = false
+            guard head.starts(with: JournalExport.magic) else { return false }
+            journal = JournalExport()
+            swap(&start, &carry)
+        }
+        guard var reading = journal else { return false }
         journal = nil
-        reading.push(block) { take($0, record) }
+        start.withUnsafeBytes { reading.push($0) { count($0, judge) } }
+        reading.push(block) { count($0, judge) }
         journal = reading
+        return true
     }
 
-    private mutating func take(_ entry: JournalExport.Entry, _ record: (UnsafeBufferPointer<UInt8>) -> Void) {
+    private mutating func count(_ entry: JournalExport.Entry, _ judge: Judge) {
+        let line: [UInt8]
         switch entry {
-        case .record(let line): line.withUnsafeBufferPointer { judge($0, record) }
+        case .record(let record): line = record
         case .text(let message, let host, let identifier):
             // The same words as a syslog daemon would have made of it.
             let header = Array("Jan 1 00:00:00 ".utf8) + host + [0x20] + identifier + Array(": ".utf8)
-            let line = header + message.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
-            line.withUnsafeBufferPointer { judge($0, record) }
+            line = header + message.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
         }
+        line.withUnsafeBytes { count($0, judge, stays: false) }
     }
 
-    private mutating func judge(
-        _ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
-    ) {
-        let text = UnsafeBufferPointer(rebasing: line.dropLast())
-        if text.count > Self.longest {
+    @inline(__always)
+    private mutating func count(_ line: UnsafeRawBufferPointer, _ judge: Judge, stays: Bool) {
+        if line.count - 1 > Self.longest {
             counters.damaged += 1
             return
         }
-        switch LineGate.judge(text) {
-        case .record:
-            counters.records += 1
-            guard text.last == 0x0D else { return record(line) }
-            // The parser would take a carriage return for part of the last field.
-            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
+        switch judge(line, stays) {
+        case .record: counters.records += 1
         case .damaged: counters.damaged += 1
-        case .foreign: unwrap(text, record)
+        case .foreign: unwrap(line, judge)
         case .blank: break
         }
     }
 
-    private mutating func unwrap(
-        _ text: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
-    ) {
-        switch WrappedLine.unwrap(text, into: &unwrapped) {
+    private mutating func unwrap(_ line: UnsafeRawBufferPointer, _ judge: Judge) {
+        switch WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast())) {
         case .none: counters.foreign += 1
         case .unstamped: counters.unstamped += 1
         case .suppressed(let count): counters.lost += count
@@ -141,15 +153,28 @@ public struct LineSplitter {
             counters.lost += count >= before ? count - before : count
             if lostBefore.count > 1_024 { lostBefore = [:] }
             lostBefore[host] = count
-        case .record:
-            unwrapped.withUnsafeBufferPointer { line in
-                switch LineGate.judge(UnsafeBufferPointer(rebasing: line.dropLast())) {
-                case .record:
-                    counters.records += 1
-                    record(line)
-                default: counters.damaged += 1
-                }
+        case .record(let record):
+            switch record.withUnsafeBytes({ judge($0, false) }) {
+            case .record: counters.records += 1
+            default: counters.damaged += 1
             }
         }
+    }
+
+    /// - Parameter record: gets the line if it is a record, without a carriage return before its newline,
+    ///   which the parser would take for a part of the last field.
+    static func judge(
+        _ line: UnsafeRawBufferPointer, _ record: (UnsafeBufferPointer<UInt8>) -> Void
+    ) -> LineGate.Kind {
+        let line = line.bindMemory(to: UInt8.self)
+        let text = UnsafeBufferPointer(rebasing: line.dropLast())
+        let kind = LineGate.judge(text)
+        guard kind == .record else { return kind }
+        if text.last == 0x0D {
+            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
+        } else {
+            record(line)
+        }
+        return kind
     }
 }

@@ -5,8 +5,8 @@
 /// `node=` where the record has none: in a collected log pids of several hosts stand side by side.
 enum WrappedLine {
     enum Finding: Equatable {
-        /// The record is in the buffer, as auditd would have written it, newline included.
-        case record
+        /// As auditd would have written it, newline included.
+        case record([UInt8])
         /// A record that lost its stamp and serial on the way (journalctl's short output).
         case unstamped
         /// The kernel's log left out so many records (printk's rate limit).
@@ -16,10 +16,11 @@ enum WrappedLine {
         case none
     }
 
-    static func unwrap(_ line: UnsafeBufferPointer<UInt8>, into record: inout [UInt8]) -> Finding {
+    /// - Parameter line: without its newline.
+    static func unwrap(_ line: UnsafeRawBufferPointer) -> Finding {
         var text = ByteCursor(line)
         guard let header = Header(&text) else { return .none }
-        record.removeAll(keepingCapacity: true)
+        var record: [UInt8] = []
         if text.starts("node=") || text.starts("type=") {
             // The kernel writes types as numbers, and no msg=.
             if let type = kernelType(text) {
@@ -32,7 +33,7 @@ enum WrappedLine {
             record += text.rest
             restoreSeparator(&record)
             record.append(0x0A)
-            return .record
+            return .record(record)
         }
         if header.isKernel { return loss(&text, header.host) }
         return header.isJournal && isBare(text) ? .unstamped : .none
