@@ -27,6 +27,8 @@ struct Watch: ParsableCommand {
         help: "Read these logs, folders of logs, or - for standard input, instead of the kernel.")
     var input: [String] = []
 
+    @OptionGroup var replay: ReplayOptions
+
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
@@ -84,6 +86,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        try replay.validate(inputs: input, utc: utc)
         if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
             throw ValidationError(
                 "This version writes text and JSON; \(ending) is not there yet. Say --format.")
@@ -131,6 +134,7 @@ struct Watch: ParsableCommand {
         settings.quiet = quiet
         settings.utc = utc
         settings.force = force
+        try replay.apply(to: &settings)
         try Outcome.exit { () throws(AuditError) in
             try settings.inputs.isEmpty ? Monitor.run(settings) : Replay.run(settings)
         }

@@ -19,7 +19,7 @@ struct InputSetTests {
         _ = try folder.gzip("audit.log.3")
         try folder.write("notes.txt", log(1))
         try folder.write(".audit.log.swp", log(1))
-        let names = try InputSet.expand([folder.path]).map { String($0.dropFirst(folder.path.count + 1)) }
+        let names = try InputSet.files([folder.path]).map { String($0.path.dropFirst(folder.path.count + 1)) }
         #expect(names == ["audit.log.2", "audit.log", "audit.log.3.gz", "audit.log.1"])
     }
 
@@ -29,8 +29,8 @@ struct InputSetTests {
         for name in ["audit.log", "audit.log.1", "audit.log.2", "audit.log.10"] {
             try folder.write(name, "nothing\n")
         }
-        let names = try InputSet.expand([folder.path + "/"]).map {
-            String($0.dropFirst(folder.path.count + 1))
+        let names = try InputSet.files([folder.path + "/"]).map {
+            String($0.path.dropFirst(folder.path.count + 1))
         }
         #expect(names == ["audit.log.10", "audit.log.2", "audit.log.1", "audit.log"])
     }
@@ -44,18 +44,43 @@ struct InputSetTests {
         try folder.write("audit.log.2", log(2_000))
         try folder.write("audit.log.3", "")
         try folder.write("audit.log.4", log(1_500))
-        let names = try InputSet.expand([folder.path]).map { String($0.dropFirst(folder.path.count + 1)) }
+        let names = try InputSet.files([folder.path]).map { String($0.path.dropFirst(folder.path.count + 1)) }
         let stamped = names.filter { !["audit.log.1", "audit.log.3"].contains($0) }
         #expect(stamped == ["audit.log", "audit.log.4", "audit.log.2"])
     }
 
-    @Test("Named files keep their order; a folder without logs is an error")
+    @Test("Named files come by the stamps inside too, as the shell's audit.log* does not")
+    func glob() throws {
+        let folder = try InputFolder()
+        let paths = [
+            try folder.write("audit.log", log(3_000)), try folder.write("audit.log.1", log(2_000)),
+            try folder.write("audit.log.2", "no record\n"), try folder.write("audit.log.3", log(1_000)),
+        ]
+        // What has no stamp stays behind what it was named after.
+        let wanted = [paths[3], paths[1], paths[2], paths[0]]
+        #expect(try InputSet.files(paths).map(\.path) == wanted)
+        #expect(try InputSet.files(paths).map(\.first) == [1_000_123, 2_000_123, nil, 3_000_123])
+        #expect(try InputSet.files(paths + ["-"]).map(\.path) == paths + ["-"])
+    }
+
+    @Test("Stamps are found in wrapped and compressed logs, and far from the beginning")
+    func stampsAnywhere() throws {
+        let folder = try InputFolder()
+        let noise = String(repeating: "Nov 23 10:00:00 web1 sshd[1]: hello\n", count: 10_000)
+        try folder.write("b.log", noise + "Nov 23 10:00:00 web1 audispd: " + log(2_000))
+        _ = try folder.gzip("b.log")
+        try folder.write("a.log", "[ 1.2] audit: type=1300 audit(3000.123:1): arch=c000003e syscall=3")
+        let found = try InputSet.files([folder.path]).map(\.first)
+        #expect(found == [2_000_123, 3_000_123])
+    }
+
+    @Test("Without stamps named files keep their order; a folder without logs is an error")
     func named() throws {
         let folder = try InputFolder()
-        #expect(try InputSet.expand(["b", "a", "-"]) == ["b", "a", "-"])
-        #expect(try InputSet.expand([]).isEmpty)
+        #expect(try InputSet.files(["b", "a", "-"]).map(\.path) == ["b", "a", "-"])
+        #expect(try InputSet.files([]).isEmpty)
         do throws(AuditError) {
-            _ = try InputSet.expand([folder.path])
+            _ = try InputSet.files([folder.path])
             Issue.record("an empty folder was taken")
         } catch {
             #expect(error.code == .inputFailed)

@@ -31,6 +31,10 @@ public struct Reason: Equatable, Sendable {
         /// Sockets that came by accept and the like keep growing: a server leaks those.
         case othersGrow = "others_grow"
         case backlogWait = "backlog_wait"
+        /// Intervals of an input in which nothing happened, and which got no table.
+        case quietIntervals = "quiet_intervals"
+        /// The stamps of an input went back.
+        case clockSet = "clock_set"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
 
@@ -38,7 +42,7 @@ public struct Reason: Equatable, Sendable {
         public var verdict: Verdict? {
             switch self {
             case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed, .inputDamaged: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder: nil
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .quietIntervals, .clockSet: nil
             default: .partial
             }
         }
