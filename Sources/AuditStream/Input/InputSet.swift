@@ -7,6 +7,8 @@ public enum InputSet {
         public var path: String
         /// The stamp of its first record (ms); nil where none was found near its beginning.
         public var first: Int64?
+        /// In bytes on disk; nil where it has none (a pipe).
+        public var size: Int64?
     }
 
     /// Folders are replaced by the audit logs in them (audit.log, audit.log.1, audit.log.2.gz ...), and
@@ -15,7 +17,7 @@ public enum InputSet {
         var files: [File] = []
         for path in paths {
             if path == "-" || !isFolder(path) {
-                files.append(File(path: path, first: firstStamp(path)))
+                files.append(file(path))
                 continue
             }
             let found = try logs(in: path)
@@ -64,7 +66,7 @@ public enum InputSet {
         }
         // A file without a stamp stands where its rotation number puts it, highest oldest.
         found.sort { a, b in a.number != b.number ? a.number > b.number : a.path < b.path }
-        return found.map { File(path: $0.path, first: firstStamp($0.path)) }
+        return found.map { file($0.path) }
     }
 
     /// audit.log.3.gz is 3, audit.log is 0.
@@ -72,13 +74,17 @@ public enum InputSet {
         name.split(separator: ".").compactMap { Int($0) }.last ?? 0
     }
 
-    /// The stamp of a file's first record in milliseconds; nil when none is found at its start, or where
-    /// a look would take what is to be read.
-    private static func firstStamp(_ path: String) -> Int64? {
+    private static func file(_ path: String) -> File {
         var info = stat()
-        guard path != "-", stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
-            let file = try? InputFile(path: path)
-        else { return nil }
+        guard path != "-", stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+            return File(path: path)
+        }
+        return File(path: path, first: firstStamp(path), size: Int64(info.st_size))
+    }
+
+    /// The stamp of a file's first record in milliseconds; nil when none is found at its start.
+    private static func firstStamp(_ path: String) -> Int64? {
+        guard let file = try? InputFile(path: path) else { return nil }
         var splitter = LineSplitter()
         var first: Int64?
         var block = [UInt8](repeating: 0, count: 65_536)

@@ -13,6 +13,9 @@ public enum Replay {
         let signals = try Signals()
         let reader = try ReplayReader(settings: settings, stop: signals.descriptor, messages)
         defer { reader.end() }
+        if !settings.quiet, let screen = ReplayProgress.Screen.standardError() {
+            reader.showProgress(of: files, on: screen)
+        }
         for file in files where reader.wants(file) {
             do {
                 try reader.read(file.path, signals)

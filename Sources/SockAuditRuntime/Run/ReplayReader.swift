@@ -11,6 +11,10 @@ final class ReplayReader {
     private let messages: Messages
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
     private var splitter = LineSplitter()
+    /// Nil where nobody looks.
+    private var progress: ReplayProgress?
+    /// Bytes on disk of the inputs that were read to their end.
+    private var bytesBefore: Int64 = 0
     /// A signal asked us to end.
     private var isStopped = false
 
@@ -27,6 +31,15 @@ final class ReplayReader {
 
     deinit { buffer.deallocate() }
 
+    /// A reading that takes a while shows how far it is.
+    func showProgress(of files: [InputSet.File], on screen: ReplayProgress.Screen) {
+        let sizes = files.map(\.size)
+        let total = sizes.reduce(Int64?(0)) { sum, size in sum.flatMap { sum in size.map { sum + $0 } } }
+        let progress = ReplayProgress(screen: screen, total: total)
+        self.progress = progress
+        tables.beforeTable = { progress.erase() }
+    }
+
     /// The pipeline lets go of the tables, and they of each other.
     func end() { pipeline.admits = nil }
 
@@ -42,6 +55,7 @@ final class ReplayReader {
 
     func failed(_ error: AuditError) {
         tables.found.failures.append(error)
+        progress?.erase()
         messages.error(error.description)
     }
 
@@ -59,6 +73,7 @@ final class ReplayReader {
             if count == 0 { break }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             push(bytes)
+            progress?.update(bytes: bytesBefore + file.position, events: tables.found.events.events)
             // A record may be stamped wrong; two megabytes of them are not.
             if let enough {
                 late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + 1 : 0
@@ -67,6 +82,7 @@ final class ReplayReader {
         }
         let isWhole = !isStopped && !tables.isFinished && late < 8
         endOfFile()
+        bytesBefore += file.size ?? file.position
         if isWhole { try file.finish() }
     }
 
@@ -108,6 +124,7 @@ final class ReplayReader {
     /// - Returns: the exit code.
     func finish() throws(AuditError) -> Int32 {
         pipeline.settleOrder()
+        progress?.erase()
         note()
         tables.last()
         tables.found.report(messages)
