@@ -18,8 +18,10 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CAudit", path: "Sources/CAudit"),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
         .target(name: "SockAuditCore", swiftSettings: ledger),
-        .target(name: "AuditStream", dependencies: ["CAudit", "SockAuditCore"], swiftSettings: common),
+        .target(
+            name: "AuditStream", dependencies: ["CAudit", "CZlib", "SockAuditCore"], swiftSettings: common),
         .target(
             name: "SockAuditRuntime", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),
         .target(

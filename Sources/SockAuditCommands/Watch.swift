@@ -30,6 +30,8 @@ struct Watch: ParsableCommand {
         help: "Read these logs, folders of logs, or - for standard input, instead of the kernel.")
     var input: [String] = []
 
+    @OptionGroup var replay: ReplayOptions
+
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
@@ -45,7 +47,7 @@ struct Watch: ParsableCommand {
     @Option(help: "Show only the first rows; totals are those of all.")
     var top: Int?
 
-    @Option(help: "process, name, exe or auid.")
+    @Option(help: "process, name, exe, auid or node (host of a merged log).")
     var groupBy: WatchSettings.Grouping = .process
 
     @Option(help: "Count only these of tcp, udp, other (joined by commas).")
@@ -100,6 +102,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        try replay.validate(inputs: input, utc: utc)
         if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
             throw ValidationError(
                 "This version writes text and JSON; \(ending) is not there yet. Say --format.")
@@ -159,6 +162,7 @@ struct Watch: ParsableCommand {
         settings.quiet = quiet
         settings.utc = utc
         settings.force = force
+        try replay.apply(to: &settings)
         try Outcome.exit { () throws(AuditError) in
             try settings.inputs.isEmpty ? Monitor.run(settings) : Replay.run(settings)
         }

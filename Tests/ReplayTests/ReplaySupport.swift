@@ -173,6 +173,24 @@ struct ReplayReport {
             code, try? Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report.json")))
     }
 
+    /// All tables of one replay, in their order.
+    static func tables(
+        _ inputs: String..., scope: Scope = .all, change: (inout WatchSettings) -> Void
+    ) throws -> [ReplayReport] {
+        let folder = try ReplayFolder()
+        var settings = WatchSettings()
+        settings.inputs = inputs
+        settings.report = "\(folder.path)/report.json"
+        settings.format = .json
+        settings.scope = scope
+        settings.quiet = true
+        settings.utc = true
+        change(&settings)
+        let code = try OneAtATime.run { try Replay.run(settings) }
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report.json"))
+        return try data.split(separator: 0x0A).map { try ReplayReport(code, $0) }
+    }
+
     private init(_ code: Int32, _ data: Data?) throws {
         self.code = code
         guard let data, !data.isEmpty else {
@@ -206,6 +224,9 @@ struct ReplayReport {
         #expect(rows.reduce(ReplayCounts()) { $0 + $1.figures.opened } == totals.opened)
         #expect(rows.reduce(ReplayCounts()) { $0 + $1.figures.open } == totals.open)
     }
+
+    /// What the table's head says under a key.
+    func head<T>(_ key: String) throws -> T { try #require(table?[key] as? T) }
 
     func sockets(of pid: Int) -> ReplayFigures? { rows.first { $0.pid == pid }?.figures }
 }

@@ -24,19 +24,25 @@ public struct Reason: Equatable, Sendable {
         case unreadable
         /// Lines or records of an input, or messages of the stream, that could not be understood.
         case malformed
+        /// A compressed input ended in damage: what was behind it is lost.
+        case inputDamaged = "input_damaged"
         /// Lines of an input that are no audit records.
         case skippedLines = "skipped_lines"
         /// Sockets that came by accept and the like keep growing: a server leaks those.
         case othersGrow = "others_grow"
         case backlogWait = "backlog_wait"
+        /// Intervals of an input in which nothing happened, and which got no table.
+        case quietIntervals = "quiet_intervals"
+        /// The stamps of an input went back.
+        case clockSet = "clock_set"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
 
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
-            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder: nil
+            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed, .inputDamaged: .lossy
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .quietIntervals, .clockSet: nil
             default: .partial
             }
         }

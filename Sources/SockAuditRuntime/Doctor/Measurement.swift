@@ -39,7 +39,7 @@ struct Measurement: ~Copyable {
         _ mode: AuditMode, files: [[UInt8]], seconds: Double, status: KernelStatus, auditedSince: Int64?
     ) throws(AuditError) -> MeasuredRun {
         let keeper = try KeeperLink.spawn()
-        let source = try NetlinkSource.multicast(keepTitles: false)
+        let source = try NetlinkSource.multicast([])
         do { try Privileges.dropToReader() } catch { Messages(quiet: false).error(error.description) }
         var trial = try Measurement(keeper, source, mode)
         var settings = WatchSettings()

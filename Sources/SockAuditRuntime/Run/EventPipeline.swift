@@ -18,6 +18,10 @@ public final class EventPipeline {
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
 
+    /// Asked before each event goes to the ledger, in the order in which they go; what it refuses is left
+    /// out. It may use the ledger, but not this pipeline.
+    public var admits: ((AuditEvent) -> Bool)?
+
     /// Events of a live stream that may wait for one of which a record was lost.
     private static let mostWaiting = 1_000
 
@@ -127,7 +131,7 @@ public final class EventPipeline {
 
     private func emit(_ output: ReorderWindow.Output, _ node: NameID) {
         switch output {
-        case .event(let event): ledger.apply(event)
+        case .event(let event): if admits?(event) ?? true { ledger.apply(event) }
         case .restart: ledger.rebooted(node: node)
         }
     }

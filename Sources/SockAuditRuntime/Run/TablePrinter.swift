@@ -46,6 +46,7 @@ public struct TablePrinter: ~Copyable {
         case .name: .name
         case .exe: .exe
         case .auid: .auid
+        case .node: .node
         }
     }
 

@@ -1,0 +1,133 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// Reads inputs into the pipeline, one after another.
+final class ReplayReader {
+    private static let block = 262_144
+
+    let tables: ReplayTables
+    private let pipeline: EventPipeline
+    private let messages: Messages
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
+    private var splitter = LineSplitter()
+    /// Nil where nobody looks.
+    private var progress: ReplayProgress?
+    /// Bytes on disk of the inputs that were read to their end.
+    private var bytesBefore: Int64 = 0
+    /// A signal asked us to end.
+    private var isStopped = false
+
+    init(settings: WatchSettings, stop: Int32, _ messages: Messages) throws(AuditError) {
+        self.messages = messages
+        let ledger = SocketLedger(settings: .init(live: false), scope: settings.scope)
+        pipeline = try EventPipeline(
+            ledger: ledger, ownPid: 0, wantsScripts: !settings.scope.isAll, live: false,
+            decoder: settings.decoder)
+        let found = ReplayFindings(lines: splitter.counters, events: pipeline.counters)
+        let tables = try ReplayTables(settings: settings, ledger: ledger, found: found, stop: stop)
+        self.tables = tables
+        pipeline.admits = { tables.admit($0) }
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// A reading that takes a while shows how far it is.
+    func showProgress(of files: [InputSet.File], on screen: ReplayProgress.Screen) {
+        let sizes = files.map(\.size)
+        let total = sizes.reduce(Int64?(0)) { sum, size in sum.flatMap { sum in size.map { sum + $0 } } }
+        let progress = ReplayProgress(screen: screen, total: total)
+        self.progress = progress
+        tables.beforeTable = { progress.erase() }
+    }
+
+    /// The pipeline lets go of the tables, and they of each other.
+    func end() { pipeline.admits = nil }
+
+    /// Nothing stamped after this (ms) can belong to what is wanted: a call may be written long after
+    /// its entry, and clocks of hosts differ, but not by more.
+    private var enough: Int64? { tables.end.map { $0 + 3_600_000 } }
+
+    func wants(_ file: InputSet.File) -> Bool {
+        if isStopped || tables.isFinished { return false }
+        guard let enough, let first = file.first else { return true }
+        return first <= enough
+    }
+
+    func failed(_ error: AuditError) {
+        tables.found.failures.append(error)
+        progress?.erase()
+        messages.error(error.description)
+    }
+
+    // MARK: reading
+
+    func read(_ path: String, _ signals: borrowing Signals) throws(AuditError) {
+        let file = try InputFile(path: path)
+        var late = 0
+        while !tables.isFinished {
+            if try file.waitReadable(or: signals.descriptor) == false {
+                if handle(signals) { continue }
+                break
+            }
+            let count = try file.read(into: buffer)
+            if count == 0 { break }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            push(bytes)
+            progress?.update(bytes: bytesBefore + file.position, events: tables.found.events.events)
+            // A record may be stamped wrong; two megabytes of them are not.
+            if let enough {
+                late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + 1 : 0
+                if late == 8 { break }
+            }
+        }
+        let isWhole = !isStopped && !tables.isFinished && late < 8
+        endOfFile()
+        bytesBefore += file.size ?? file.position
+        if isWhole { try file.finish() }
+    }
+
+    /// - Returns: whether to go on.
+    private func handle(_ signals: borrowing Signals) -> Bool {
+        switch signals.next() {
+        case .stop: isStopped = true
+        case .reopen:
+            do {
+                try tables.reopen()
+            } catch {
+                messages.error("\(error.description) The old report stays open.")
+            }
+        case .none: break
+        }
+        return !isStopped
+    }
+
+    private func push(_ bytes: UnsafeRawBufferPointer) {
+        let pipeline = self.pipeline
+        pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
+        note()
+    }
+
+    /// A last line without a newline is whole now; what comes next is another file's.
+    private func endOfFile() {
+        let pipeline = self.pipeline
+        pipeline.finish(&splitter)
+        note()
+    }
+
+    private func note() {
+        tables.found.lines = splitter.counters
+        tables.found.events = pipeline.counters
+    }
+
+    /// The last table.
+    /// - Returns: the exit code.
+    func finish() throws(AuditError) -> Int32 {
+        pipeline.settleOrder()
+        progress?.erase()
+        note()
+        tables.last()
+        tables.found.report(messages)
+        return try tables.finish(failures: tables.found.failures, messages)
+    }
+}
