@@ -24,7 +24,9 @@ import Testing
 
     /// A monitor that was stopped for half a minute tells of it in one report.
     @Test func aReportOfManySecondsIsNoFlood() {
-        var guardian = Guard(settings: GuardSettings())
+        var settings = GuardSettings()
+        settings.budget = 1_500
+        var guardian = Guard(settings: settings)
         _ = guardian.step(GuardCounters(now: 0))
         guardian.take(
             GuardLoad(at: 100, span: 30_000, events: 30_000, processes: [.init(pid: 1, events: 30_000)]))
