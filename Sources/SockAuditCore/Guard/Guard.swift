@@ -13,6 +13,7 @@ public struct Guard: Sendable {
     /// For how long calls have waited lately (ms, all callers together).
     private var waits = RateWindow(length: GuardSettings.waitWindow)
     private var tank: EvidenceTank?
+    private var silence = SilenceWatch()
     /// Since when there has been pressure without a pause, and when there last was.
     private var pressedSince: Int64?
     private var lastPressure: Int64 = .min / 2
@@ -52,6 +53,8 @@ public struct Guard: Sendable {
         let ours = report.events - exemptEvents(report)
         rates.add(Int(Double(ours) * 1_000 / Double(max(1_000, report.span))), at: report.at)
         tank?.draw(report.events, at: report.at)
+        silence.take(
+            report.events, isFlood: rates.sum(at: report.at) >= settings.floodRate, at: report.at)
         for pid in state.processes {
             if report.busy.contains(pid) {
                 calmSince[pid] = nil
@@ -67,6 +70,11 @@ public struct Guard: Sendable {
         state.processes.removeAll(where: pids.contains)
         for pid in pids { calmSince[pid] = nil }
         return decision(.ended, before)
+    }
+
+    /// Whether one record should be made: see ``SilenceWatch``.
+    public mutating func wantsRecord(_ now: GuardCounters) -> Bool {
+        silence.wantsRecord(now.now, backlog: now.backlog)
     }
 
     /// What was decided could not be done; this is how things are now.
@@ -148,9 +156,7 @@ public struct Guard: Sendable {
     /// The last step has not shown yet what it does.
     private func isSettling(
         _ cause: GuardDecision.Cause, _ now: GuardCounters, _ before: GuardCounters
-    )
-        -> Bool
-    {
+    ) -> Bool {
         let since = now.now - lastStep
         if since < settings.settling { return true }
         // What was queued before it still has to be written, and callers wait for that.

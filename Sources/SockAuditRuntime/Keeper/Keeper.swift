@@ -173,14 +173,16 @@ public struct Keeper: ~Copyable {
         let counters = GuardCounters(
             now: lastReading, backlog: status.backlog, backlogLimit: status.backlogLimit, lost: status.lost,
             waited: status.backlogWaitActual, hasDaemon: status.daemon != 0)
-        if let next = pokes.first, lastReading >= next {
-            pokes.removeFirst()
-            installer.poke()
-        }
         if let decision = guardian.step(counters) {
             follow(decision)
             // Fewer records are to come: perhaps none for a while.
             if decision.cause != .quiet { pokes = Self.pokeDelays.map { lastReading + $0 } }
+        }
+        if let next = pokes.first, lastReading >= next {
+            pokes.removeFirst()
+            installer.poke()
+        } else if guardian.wantsRecord(counters) {
+            installer.poke()
         }
     }
 
