@@ -184,6 +184,8 @@ public struct Monitor: ~Copyable {
         var readLately = false
         while true {
             let now = Clock.steady()
+            // It may have come between the answers of a table.
+            if keeper.wantsStop { return .stopped }
             if now >= until { return .deadline }
             if now - lastAge >= 1_000 {
                 pipeline.age()
@@ -214,16 +216,14 @@ public struct Monitor: ~Copyable {
                     case .none: break
                     }
                 }
-                if waiting[3].revents != 0 {
-                    try keeper.listen()
-                    if keeper.wantsStop { return .stopped }
-                }
+                if waiting[3].revents != 0 { try keeper.listen() }
             }
             readLately = try read() > 0
         }
     }
 
     private mutating func reopen() {
+        guard settings.report != nil else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }

@@ -205,6 +205,22 @@ import Testing
         #expect(host.decisions.isEmpty)
     }
 
+    /// The last record of a flood may have left somebody asleep.
+    @Test func aFloodThatFallsSilentGetsARecord() {
+        var guardian = Guard(settings: GuardSettings())
+        func wants(_ now: Int64, backlog: UInt32 = 0) -> Bool {
+            guardian.wantsRecord(GuardCounters(now: now, backlog: backlog))
+        }
+        #expect(!wants(500))
+        guardian.take(GuardLoad(at: 1_000, span: 100, events: 20))
+        #expect(!wants(5_000))
+        guardian.take(GuardLoad(at: 6_000, span: 100, events: 5_000))
+        #expect(!wants(6_100))
+        #expect(!wants(6_250, backlog: 3))
+        let made = stride(from: Int64(6_250), to: 20_000, by: 50).count { wants($0) }
+        #expect(made == 3)
+    }
+
     @Test func anEndedProcessIsNoLongerExempt() throws {
         var host = GuardHost()
         host.processes = [.init(pid: 1, rate: 300_000), .init(pid: 2, rate: 300_000)]
