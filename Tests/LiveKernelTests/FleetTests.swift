@@ -106,7 +106,8 @@ extension Live {
             let (came, own) = (
                 fleet.arrived(from: "web1"), try String(contentsOfFile: daemon.log, encoding: .utf8)
             )
-            #expect(came == Array(own.split(separator: "\n").prefix(came.count)), "the two logs differ")
+            let same = came == Array(own.split(separator: "\n").prefix(came.count))
+            #expect(same, "the central log differs from the host's own")
             try daemon.end()
             let table = try fleet.table()
             #expect(table.verdict == "unverified", "\(table.doubt)")
