@@ -45,6 +45,33 @@ struct ReplayFleetTests {
         }
     }
 
+    @Test("A rotated set is read in the order of its numbers, whatever late record a file begins with")
+    func lateFirst() throws {
+        let folder = try ReplayFolder()
+        let at = Self.begin
+        // Whole events, which libauparse lets go at once.
+        func event(_ node: String, _ call: String) -> [String] {
+            let stamp = call.firstMatch(of: /msg=audit\([^)]*\)/).map { String($0.0) } ?? ""
+            return ["node=\(node) \(call)", "node=\(node) type=PROCTITLE \(stamp): proctitle=\"app\""]
+        }
+        let first = event("web1", ReplayLine.socket(3, pid: 100, serial: 1_000, at: at))
+        let second =
+            event("web1", ReplayLine.close(3, pid: 100, serial: 2_000, at: at + 10))
+            + event("web1", ReplayLine.socket(4, pid: 100, serial: 20_000, at: at + 20))
+        let late = event("web2", ReplayLine.socket(3, pid: 100, serial: 1, at: at - 3_600))
+        try folder.write("audit.log.1", first)
+        try folder.write("audit.log", late + second)
+        let report = try ReplayReport.run(folder.path)
+        report.checkSums()
+        let figures = Dictionary(uniqueKeysWithValues: report.rows.map { ($0.node, $0.figures) })
+        #expect(figures["web2"]?.open.total == 1)
+        // The stamp of the first record puts audit.log before audit.log.1.
+        withKnownIssue {
+            #expect(figures["web1"]?.closed.total == 1)
+            #expect(figures["web1"]?.open.total == 1)
+        }
+    }
+
     private static let begin = 1_795_600_000
 
     private static func second(_ line: String) -> Int? {
