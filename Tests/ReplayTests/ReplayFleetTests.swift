@@ -72,6 +72,19 @@ struct ReplayFleetTests {
         }
     }
 
+    /// audisp-remote sends a record again when its answer was lost.
+    @Test("A record that was sent twice counts once", arguments: ReplayStory.recorded.filter { $0.code == 0 })
+    func twice(_ story: ReplayStory) throws {
+        let folder = try ReplayFolder()
+        let lines = try story.lines().flatMap { [$0, $0] }
+        let report = try ReplayReport.run(try folder.write("twice.log", lines))
+        report.checkSums()
+        #expect(report.reasons == story.reasons)
+        func order(_ a: ReplayProcess, _ b: ReplayProcess) -> Bool { a.description < b.description }
+        let found = try report.objects.map { try ReplayProcess(row: $0) }.sorted(by: order)
+        #expect(found == (try story.truth().sorted(by: order)))
+    }
+
     private static let begin = 1_795_600_000
 
     private static func second(_ line: String) -> Int? {
