@@ -29,7 +29,8 @@ python3|python3|workloads, synthetic logs, the benchmark
 gcc|gcc|builds the workloads and the C yardstick
 libc6-dev|/usr/include/stdio.h|the same
 procps|ps|looks at test processes
-iproute2|ss|counts open sockets independently of us
+iproute2|ss|counts open sockets independently of us; joins the network namespaces of a small fleet
+audispd-plugins|audisp-remote|sends audit records to a central auditd, as a fleet does
 LIST
 }
 optional_list() {
