@@ -15,7 +15,13 @@ struct CallScan {
 
     private(set) var call = FollowedCall.close
     private(set) var fields = RecordFields()
-    private(set) var caller = Caller()
+    private(set) var pid: Int32 = 0
+    private(set) var ppid: Int32 = 0
+    private var place = 0
+
+    var caller: Caller {
+        @inline(__always) get { callers.callers[place] }
+    }
 
     private var calls = SyscallTable()
     /// The eight digits of the last architecture, and what they say.
@@ -28,24 +34,24 @@ struct CallScan {
     mutating func scan(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Result {
         var cursor = TextCursor(at, end)
         guard cursor.take(" arch="), let elf = readArch(&cursor), cursor.take(" syscall="),
-            let number = cursor.decimal(digits: 5), cursor.byte == 0x20
+            let number = cursor.shortDecimal() ?? cursor.decimal(digits: 5), cursor.byte == 0x20
         else { return .odd }
         guard let call = calls.call(elf: elf, number: number) else {
             return .other(isForeign: !calls.knowsLast)
         }
         self.call = call
-        fields = RecordFields()
+        // What else is in there is never set.
         fields.elf = elf
+        fields.succeeded = nil
+        fields.exit = nil
         if cursor.take(" per=") { guard cursor.hexadecimal() != nil else { return .odd } }
-        guard readOutcome(&cursor), readArguments(&cursor), cursor.skip(" items="),
-            let caller = callers.read(&cursor)
+        guard readOutcome(&cursor), readArguments(&cursor), cursor.skip(" items="), cursor.take(" ppid="),
+            let ppid = cursor.decimal(digits: 10), ppid <= Int32.max, cursor.take(" pid="),
+            let pid = cursor.decimal(digits: 10), pid > 0, pid <= Int32.max, let place = callers.read(&cursor)
         else { return .odd }
-        self.caller = caller
-        fields.ppid = caller.ppid
-        fields.pid = caller.pid
-        fields.auid = caller.auid
-        fields.uid = caller.uid
-        fields.session = caller.session
+        self.ppid = Int32(truncatingIfNeeded: ppid)
+        self.pid = Int32(truncatingIfNeeded: pid)
+        self.place = place
         return .followed
     }
 
@@ -74,27 +80,30 @@ struct CallScan {
             return true
         }
         let isNegative = cursor.take("-")
-        guard let value = cursor.decimal(digits: 18) else { return false }
+        guard let value = cursor.shortDecimal() ?? cursor.decimal(digits: 18) else { return false }
         fields.exit = isNegative ? -Int64(value) : Int64(value)
         return true
     }
 
     @inline(__always)
     private mutating func readArguments(_ cursor: inout TextCursor) -> Bool {
-        guard cursor.take(" a0="), let a0 = cursor.hexadecimal(), cursor.take(" a1="),
-            let a1 = cursor.hexadecimal(), cursor.take(" a2="), let a2 = cursor.hexadecimal(),
-            cursor.take(" a3="), let a3 = cursor.hexadecimal()
+        guard cursor.take(" a0="), let a0 = cursor.digits(), cursor.take(" a1="), let a1 = cursor.digits(),
+            cursor.take(" a2="), let a2 = cursor.digits(), cursor.take(" a3="), let a3 = cursor.digits()
         else { return false }
-        fields.arguments = (a0, a1, a2, a3)
+        // Their values are asked for by few calls.
+        switch call {
+        case .execve, .exitGroup, .exit: break
+        case .close: fields.arguments.0 = a0.value
+        case .socket: fields.arguments = (a0.value, a1.value, a2.value, 0)
+        default: fields.arguments = (a0.value, a1.value, a2.value, a3.value)
+        }
         fields.argumentCount = 4
         return true
     }
 }
 
-/// Who made a call: what stands behind its arguments.
+/// Who made a call: what stands behind its pids.
 struct Caller {
-    var ppid: Int32 = 0
-    var pid: Int32 = 0
     var auid = AuditEvent.unset
     var uid = AuditEvent.unset
     var session = AuditEvent.unset
@@ -112,36 +121,26 @@ struct CallerCache {
     private let names: NameTable
     private var texts = [UInt8](repeating: 0, count: CallerCache.places * CallerCache.room)
     private var lengths = [Int](repeating: 0, count: CallerCache.places)
-    private var callers = [Caller](repeating: Caller(), count: CallerCache.places)
+    private(set) var callers = [Caller](repeating: Caller(), count: CallerCache.places)
     private var turn = false
 
     init(names: NameTable) { self.names = names }
 
-    /// From ` ppid=` to the end of exe=; nil when it is not as the kernel writes it.
+    /// From ` auid=` to the end of exe=.
+    /// - Returns: where in ``callers`` it is; nil when it is not as the kernel writes it.
     @inline(__always)
-    mutating func read(_ cursor: inout TextCursor) -> Caller? {
-        guard cursor.take(" ppid="), let ppid = cursor.decimal(digits: 10), ppid <= Int32.max,
-            cursor.take(" pid="), let pid = cursor.decimal(digits: 10), pid > 0, pid <= Int32.max
-        else { return nil }
-        guard var caller = known(&cursor) else { return nil }
-        caller.ppid = Int32(truncatingIfNeeded: ppid)
-        caller.pid = Int32(truncatingIfNeeded: pid)
-        return caller
-    }
-
-    @inline(__always)
-    private mutating func known(_ cursor: inout TextCursor) -> Caller? {
+    mutating func read(_ cursor: inout TextCursor) -> Int? {
         let seed = Self.seed(cursor)
         // Two places for each, so that two programs do not drive each other out with every call.
         let first = seed & (Self.places - 1)
         let second = seed >> 8 & (Self.places - 1)
         if isKept(cursor, first) {
             cursor.at += lengths[first]
-            return callers[first]
+            return first
         }
         if isKept(cursor, second) {
             cursor.at += lengths[second]
-            return callers[second]
+            return second
         }
         turn.toggle()
         return readAnew(&cursor, turn || lengths[first] == 0 ? first : second)
@@ -172,7 +171,7 @@ struct CallerCache {
         return Int(truncatingIfNeeded: seed >> 40)
     }
 
-    private mutating func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Caller? {
+    private mutating func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Int? {
         let start = cursor.at
         guard let caller = parse(&cursor) else { return nil }
         let length = cursor.at - start
@@ -181,10 +180,10 @@ struct CallerCache {
                 $0.baseAddress.unsafelyUnwrapped.advanced(by: place * Self.room).copyMemory(
                     from: start, byteCount: length)
             }
-            lengths[place] = length
-            callers[place] = caller
         }
-        return caller
+        lengths[place] = length <= Self.room ? length : 0
+        callers[place] = caller
+        return place
     }
 
     private func parse(_ cursor: inout TextCursor) -> Caller? {

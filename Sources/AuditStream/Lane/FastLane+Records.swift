@@ -133,14 +133,14 @@ extension FastLane {
         let event = assembly.events + place
         let caller = scan.caller
         event.pointee.isFollowed = true
-        event.pointee.isOurs = ownPid != 0 && caller.pid == ownPid
+        event.pointee.isOurs = ownPid != 0 && scan.pid == ownPid
         switch OperationBuilder.build(scan.call, scan.fields) {
         case .nothing: event.pointee.outcome = .nothing
         case .malformed: event.pointee.outcome = .malformed
         case .operation(let operation):
             event.pointee.outcome = .operation
-            event.pointee.event.pid = caller.pid
-            event.pointee.event.ppid = caller.ppid
+            event.pointee.event.pid = scan.pid
+            event.pointee.event.ppid = scan.ppid
             event.pointee.event.uid = caller.uid
             event.pointee.event.auid = caller.auid
             event.pointee.event.session = caller.session

@@ -129,7 +129,7 @@ struct RecordHead {
             seconds = Int64(value)
         }
         let fraction = cursor.at
-        guard let millis = cursor.decimal(digits: 3), cursor.at - fraction == 3, cursor.take(":"),
+        guard let millis = cursor.shortDecimal(), cursor.at - fraction == 3, cursor.take(":"),
             let serial = cursor.decimal(digits: 10), cursor.take("):")
         else { return false }
         self.seconds = seconds

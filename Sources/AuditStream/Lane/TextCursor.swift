@@ -50,6 +50,20 @@ struct TextCursor {
         return count > 0 && count <= digits ? value : nil
     }
 
+    /// A decimal number of at most three digits, in less time.
+    @inline(__always)
+    mutating func shortDecimal() -> UInt64? {
+        guard end - at >= 4 else { return nil }
+        let text = UInt32(littleEndian: at.loadUnaligned(as: UInt32.self)) ^ 0x3030_3030
+        let count = (((text &+ 0x7676_7676) | text) & 0x8080_8080).trailingZeroBitCount >> 3
+        if count == 0 || count > 3 { return nil }
+        at += count
+        let digits = text << UInt32(32 - 8 * count)
+        let tens: UInt32 = (digits >> 16 & 0xFF) &* 10
+        let hundreds: UInt32 = (digits >> 8 & 0xFF) &* 100
+        return UInt64(digits >> 24) &+ UInt64(tens &+ hundreds)
+    }
+
     /// How many digits stand here, up to eight, and what number they are.
     @inline(__always)
     private static func decimals(_ at: UnsafeRawPointer) -> (value: UInt64, count: Int) {
@@ -79,45 +93,69 @@ struct TextCursor {
         return count > 0 && count <= digits ? value : nil
     }
 
-    /// A hexadecimal number of at most 16 digits.
-    @inline(__always)
-    mutating func hexadecimal() -> UInt64? {
-        guard end - at >= 24 else { return hexadecimalByDigits() }
-        // Eight digits at once, as the kernel writes them: in lower case, and a blank behind them.
-        let start = at
-        var (value, count) = Self.digits(at)
-        at += count
-        if count == 8 {
-            let (second, more) = Self.digits(at)
-            value = value << UInt64(4 * more) | second
-            at += more
+    /// Up to 16 hexadecimal digits, whose value is not computed before somebody asks.
+    struct Digits {
+        fileprivate let first: (text: UInt64, letters: UInt64, count: Int)
+        fileprivate let second: (text: UInt64, letters: UInt64, count: Int)
+        /// Of digits that were read one by one.
+        fileprivate let known: UInt64?
+
+        var value: UInt64 {
+            @inline(__always) get {
+                if let known { return known }
+                let value = TextCursor.value(first)
+                return second.count == 0
+                    ? value : value << UInt64(4 * second.count) | TextCursor.value(second)
+            }
         }
-        if byte > 0x20 {
-            at = start
-            return hexadecimalByDigits()
-        }
-        return count > 0 ? value : nil
     }
 
-    /// How many digits stand here, up to eight, and what number they are.
+    /// A hexadecimal number of at most 16 digits.
     @inline(__always)
-    private static func digits(_ at: UnsafeRawPointer) -> (value: UInt64, count: Int) {
+    mutating func hexadecimal() -> UInt64? { digits()?.value }
+
+    @inline(__always)
+    mutating func digits() -> Digits? {
+        if end - at >= 24 {
+            // Eight digits at once, as the kernel writes them: in lower case, and a blank behind them.
+            let first = Self.digits(at)
+            if first.count < 8 {
+                if (at + first.count).load(as: UInt8.self) <= 0x20 && first.count > 0 {
+                    at += first.count
+                    return Digits(first: first, second: (0, 0, 0), known: nil)
+                }
+            } else {
+                let second = Self.digits(at + 8)
+                if (at + 8 + second.count).load(as: UInt8.self) <= 0x20 {
+                    at += 8 + second.count
+                    return Digits(first: first, second: second, known: nil)
+                }
+            }
+        }
+        return hexadecimalByDigits().map { Digits(first: (0, 0, 0), second: (0, 0, 0), known: $0) }
+    }
+
+    /// How many digits stand here, up to eight.
+    @inline(__always)
+    private static func digits(_ at: UnsafeRawPointer) -> (text: UInt64, letters: UInt64, count: Int) {
         let text = UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
         let high: UInt64 = 0x8080_8080_8080_8080
         // The high bit of a byte is set where it is 0 to 9, or a to f. (A byte above 127 spoils what is said
         // of those behind it, which does not count any more.)
         let decimal = (text &+ 0x5050_5050_5050_5050) & ~(text &+ 0x4646_4646_4646_4646)
         let letter = (text &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(text &+ 0x1919_1919_1919_1919)
-        let digits = (decimal | letter) & high & ~text
-        let count = (~digits & high).trailingZeroBitCount >> 3
-        if count == 0 { return (0, 0) }
-        var value = (text & 0x0F0F_0F0F_0F0F_0F0F) &+ (letter & ~text & high) >> 7 &* 9
+        let count = (~(decimal | letter) | text) & high
+        return (text, letter & high, count.trailingZeroBitCount >> 3)
+    }
+
+    @inline(__always)
+    private static func value(_ digits: (text: UInt64, letters: UInt64, count: Int)) -> UInt64 {
+        var value = (digits.text & 0x0F0F_0F0F_0F0F_0F0F) &+ digits.letters >> 7 &* 9
         // The first digit is the highest.
-        value = (value << UInt64(64 - 8 * count)).byteSwapped
+        value = (value << UInt64(64 - 8 * digits.count)).byteSwapped
         value = (value | value >> 4) & 0x00FF_00FF_00FF_00FF
         value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF
-        value = (value | value >> 16) & 0x0000_0000_FFFF_FFFF
-        return (value, count)
+        return (value | value >> 16) & 0x0000_0000_FFFF_FFFF
     }
 
     private mutating func hexadecimalByDigits() -> UInt64? {

@@ -63,9 +63,11 @@ struct DescriptorTable {
 
     mutating func open(fd: Int32, _ descriptor: Descriptor) {
         forgetBrief(fd)
-        // One thread's records never say that a number was given twice.
-        if let holder = live[fd], holder.isCloseWaitedFor { threaded = true }
-        supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
+        if let holder = live[fd] {
+            // One thread's records never say that a number was given twice.
+            if holder.isCloseWaitedFor { threaded = true }
+            supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
+        }
         live[fd] = descriptor
         if descriptor.origin == .socket {
             opened[descriptor.family] += 1
@@ -94,9 +96,10 @@ struct DescriptorTable {
         if stamp < holder.closableFrom && holder.closableFrom - stamp <= Self.clockStepMilliseconds { return }
         remove(fd, as: .closed)
         guard stamp - holder.stamp <= Self.briefMilliseconds else { return }
-        brief[fd] = holder
-        brief[fd]?.closedInTick = stamp <= holder.stamp
-        brief[fd]?.closedAtOnce = serial < holder.serial &+ Self.overlap
+        var gone = holder
+        gone.closedInTick = stamp <= holder.stamp
+        gone.closedAtOnce = serial < holder.serial &+ Self.overlap
+        brief[fd] = gone
     }
 
     /// A socket that was closed in the tick of its opening, by a process with threads: the close may

@@ -1,9 +1,11 @@
-/// What a ``KeyTable`` looks things up by: whatever fits into one word.
-protocol TableKey: Equatable {
+/// What a ``KeyTable`` looks things up by: whatever fits into one word, but for the word of all ones.
+protocol TableKey {
+    init(word: UInt64)
     var word: UInt64 { get }
 }
 
 extension Int32: TableKey {
+    init(word: UInt64) { self = Int32(truncatingIfNeeded: word) }
     var word: UInt64 { UInt64(UInt32(bitPattern: self)) }
 }
 
@@ -13,7 +15,11 @@ extension Int32: TableKey {
 /// Open addressing; the hash is a multiplication with an odd number that is another in each run, so that
 /// nobody can choose keys that collide.
 struct KeyTable<Key: TableKey, Value>: Sequence {
-    private var entries: ContiguousArray<(key: Key, value: Value)?> = []
+    private static var free: UInt64 { .max }
+
+    /// Beside the values, so that a search touches few lines of memory.
+    private var words: ContiguousArray<UInt64> = []
+    private var stored: ContiguousArray<Value?> = []
     private var shift: UInt64 = 64
     private let factor = tableFactor
     private(set) var count = 0
@@ -21,79 +27,86 @@ struct KeyTable<Key: TableKey, Value>: Sequence {
     var isEmpty: Bool { count == 0 }
 
     @inline(__always)
-    private func home(_ key: Key) -> Int { Int(truncatingIfNeeded: (key.word &* factor) >> shift) }
+    private func home(_ word: UInt64) -> Int { Int(truncatingIfNeeded: (word &* factor) >> shift) }
 
     /// Where the key is; nil when it is not there.
     @inline(__always)
-    private func place(_ key: Key) -> Int? {
+    private func place(_ word: UInt64) -> Int? {
         if count == 0 { return nil }
-        var index = home(key)
-        while let entry = entries[index] {
-            if entry.key == key { return index }
-            index = (index + 1) & (entries.count - 1)
+        var index = home(word)
+        while words[index] != word {
+            if words[index] == Self.free { return nil }
+            index = (index + 1) & (words.count - 1)
         }
-        return nil
+        return index
     }
 
+    @inline(__always)
+    func contains(_ key: Key) -> Bool { place(key.word) != nil }
+
     subscript(key: Key) -> Value? {
-        @inline(__always) get { place(key).flatMap { entries[$0]?.value } }
+        @inline(__always) get { place(key.word).flatMap { stored[$0] } }
         set {
             guard let newValue else {
                 removeValue(forKey: key)
                 return
             }
-            if let index = place(key) {
-                entries[index] = (key, newValue)
+            let word = key.word
+            if let index = place(word) {
+                stored[index] = newValue
             } else {
-                insert(key, newValue)
+                insert(word, newValue)
             }
         }
     }
 
-    private mutating func insert(_ key: Key, _ value: Value) {
+    private mutating func insert(_ word: UInt64, _ value: Value) {
         // A quarter stays free, so that what is not there is soon found not to be.
-        if (count + 1) * 4 > entries.count * 3 { grow() }
-        var index = home(key)
-        while entries[index] != nil { index = (index + 1) & (entries.count - 1) }
-        entries[index] = (key, value)
+        if (count + 1) * 4 > words.count * 3 { grow() }
+        var index = home(word)
+        while words[index] != Self.free { index = (index + 1) & (words.count - 1) }
+        words[index] = word
+        stored[index] = value
         count += 1
     }
 
     private mutating func grow() {
-        let old = entries
-        let size = Swift.max(4, old.count * 2)
-        entries = ContiguousArray(repeating: nil, count: size)
+        let (oldWords, oldValues) = (words, stored)
+        let size = Swift.max(4, oldWords.count * 2)
+        words = ContiguousArray(repeating: Self.free, count: size)
+        stored = ContiguousArray(repeating: nil, count: size)
         shift = 64 - UInt64(size.trailingZeroBitCount)
         count = 0
-        for case .some(let entry) in old { insert(entry.key, entry.value) }
+        for (word, value) in zip(oldWords, oldValues) {
+            if let value { insert(word, value) }
+        }
     }
 
     @discardableResult
     mutating func removeValue(forKey key: Key) -> Value? {
-        guard var hole = place(key) else { return nil }
-        let value = entries[hole]?.value
-        let mask = entries.count - 1
+        guard var hole = place(key.word) else { return nil }
+        let value = stored[hole]
+        let mask = words.count - 1
         // What stands behind it and could not have its own place moves up.
         var index = (hole + 1) & mask
-        while let entry = entries[index] {
-            if (index - home(entry.key)) & mask >= (index - hole) & mask {
-                entries[hole] = entry
+        while words[index] != Self.free {
+            if (index - home(words[index])) & mask >= (index - hole) & mask {
+                words[hole] = words[index]
+                stored[hole] = stored[index]
                 hole = index
             }
             index = (index + 1) & mask
         }
-        entries[hole] = nil
+        words[hole] = Self.free
+        stored[hole] = nil
         count -= 1
         return value
     }
 
     mutating func removeAll(keepingCapacity: Bool = false) {
-        if keepingCapacity {
-            for index in entries.indices { entries[index] = nil }
-        } else {
-            entries = []
-            shift = 64
-        }
+        words = keepingCapacity ? ContiguousArray(repeating: Self.free, count: words.count) : []
+        stored = keepingCapacity ? ContiguousArray(repeating: nil, count: stored.count) : []
+        if !keepingCapacity { shift = 64 }
         count = 0
     }
 
@@ -101,19 +114,20 @@ struct KeyTable<Key: TableKey, Value>: Sequence {
     var values: [Value] { map(\.value) }
 
     struct Iterator: IteratorProtocol {
-        fileprivate let entries: ContiguousArray<(key: Key, value: Value)?>
+        fileprivate let words: ContiguousArray<UInt64>
+        fileprivate let values: ContiguousArray<Value?>
         fileprivate var index = 0
 
         mutating func next() -> (key: Key, value: Value)? {
-            while index < entries.count {
+            while index < words.count {
                 defer { index += 1 }
-                if let entry = entries[index] { return entry }
+                if let value = values[index] { return (Key(word: words[index]), value) }
             }
             return nil
         }
     }
 
-    func makeIterator() -> Iterator { Iterator(entries: entries) }
+    func makeIterator() -> Iterator { Iterator(words: words, values: stored) }
     var underestimatedCount: Int { count }
 }
 

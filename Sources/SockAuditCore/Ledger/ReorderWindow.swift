@@ -72,7 +72,8 @@ public struct ReorderWindow: Sendable {
         }
         insert(key, event)
         newest = max(newest, key)
-        while head < tail, ring[place(head)].key &+ span <= newest { emitHead(emit) }
+        // No more serials than that are within the span: a log that repeats itself must not pile up here.
+        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
     }
 
     /// Lets out what has waited since the last call of this: on a quiet stream nothing newer comes that

@@ -6,9 +6,21 @@ public final class SocketLedger {
     /// Asks the live system who owns a pid now; nil when nobody does or from an input.
     public typealias Probe = (_ pid: Int32) -> ProcessProbe?
 
-    struct Slot: TableKey {
+    struct Slot: Equatable, TableKey {
         var node: NameID
         var pid: Int32
+
+        init(node: NameID, pid: Int32) {
+            self.node = node
+            self.pid = pid
+        }
+
+        init(word: UInt64) {
+            self.init(
+                node: NameID(index: UInt32(truncatingIfNeeded: word >> 32)),
+                pid: Int32(truncatingIfNeeded: word))
+        }
+
         var word: UInt64 { UInt64(node.index) << 32 | pid.word }
     }
 
@@ -175,7 +187,7 @@ public final class SocketLedger {
         var owner = account
         // The number is in use: either the close is on its way, or this is another process that
         // got the pid of one killed by a signal, which leaves no record.
-        if account.descriptors.live[fd] != nil, let fresh = successor(of: account, event) { owner = fresh }
+        if account.descriptors.live.contains(fd), let fresh = successor(of: account, event) { owner = fresh }
         owner.descriptors.open(fd: fd, descriptor)
         for other in owner.sharers { other.descriptors.lose(UInt32(fd)...UInt32(fd)) }
         // A thread's record that was written after exit_group's.

@@ -21,11 +21,11 @@ struct StrangerMemory {
     private static let places = 2_048
 
     private var entries: ContiguousArray<(slot: SocketLedger.Slot, stranger: Stranger)> = []
-    private let factor = UInt64.random(in: .min ... .max) | 1
 
+    /// Short commands have pids that follow each other: so do their places, which keeps them near.
     @inline(__always)
     private func place(_ slot: SocketLedger.Slot) -> Int {
-        Int(truncatingIfNeeded: (slot.word &* factor) >> UInt64(64 - Self.places.trailingZeroBitCount))
+        Int(truncatingIfNeeded: slot.word ^ slot.word >> 29) & (Self.places - 1)
     }
 
     subscript(slot: SocketLedger.Slot) -> Stranger? {
