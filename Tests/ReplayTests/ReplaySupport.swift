@@ -191,7 +191,7 @@ struct ReplayReport {
         return try data.split(separator: 0x0A).map { try ReplayReport(code, $0) }
     }
 
-    private init(_ code: Int32, _ data: Data?) throws {
+    init(_ code: Int32, _ data: Data?) throws {
         self.code = code
         guard let data, !data.isEmpty else {
             (table, rows, objects, totals, reasons, verdict) = (nil, [], [], ReplayFigures(), [:], "")

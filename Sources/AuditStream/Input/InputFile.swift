@@ -15,20 +15,21 @@ public final class InputFile {
     private var taken: Int64 = 0
 
     /// - Parameter path: a file's path, or `-` for standard input.
-    public init(path: String) throws(AuditError) {
+    public convenience init(path: String) throws(AuditError) {
+        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw Self.unreadable(path) }
+        try self.init(path: path, descriptor: fd)
+    }
+
+    /// - Parameter descriptor: the opened file, closed with this; it may have got another name since.
+    init(path: String, descriptor fd: Int32) throws(AuditError) {
         self.path = path
-        var fd = STDIN_FILENO
-        if path != "-" {
-            fd = open(path, O_RDONLY | O_CLOEXEC)
-            guard fd >= 0 else { throw Self.unreadable(path) }
-        }
         var info = stat()
         let isFile = fstat(fd, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
         size = isFile ? Int64(info.st_size) : nil
         descriptor = fd
         guard isFile else {
             if info.st_mode & S_IFMT == S_IFDIR {
-                if fd != STDIN_FILENO { close(fd) }
                 errno = EISDIR
                 throw Self.unreadable(path)
             }
@@ -120,17 +121,23 @@ public final class InputFile {
         }
     }
 
+    /// What a wait ended with.
+    public enum Wake: Sendable { case readable, stopped, timeout }
+
     /// Waits until there is something to read (or the end of it).
-    /// - Returns: false when `stop` became readable instead: a signal asks us to end.
-    public func waitReadable(or stop: Int32) throws(AuditError) -> Bool {
+    /// - Parameters:
+    ///   - stop: readable when a signal asks us to end.
+    ///   - milliseconds: how long at most; negative for as long as it takes.
+    public func wait(or stop: Int32, milliseconds: Int32 = -1) throws(AuditError) -> Wake {
         let isReady = !head.isEmpty || gzip?.hasInput ?? false
         var waiting = [
             pollfd(fd: decompressor?.output ?? descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
         ]
-        guard SystemText.retrying({ poll(&waiting, 2, isReady ? 0 : -1) }) >= 0 else {
+        guard SystemText.retrying({ poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the input \(path) failed.")
         }
-        return waiting[1].revents == 0
+        if waiting[1].revents != 0 { return .stopped }
+        return isReady || waiting[0].revents != 0 ? .readable : .timeout
     }
 }

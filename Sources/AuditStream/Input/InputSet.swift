@@ -9,6 +9,18 @@ public enum InputSet {
         public var first: Int64?
         /// In bytes on disk; nil where it has none (a pipe).
         public var size: Int64?
+        /// A running daemon renames its logs while we read: what was found is what is read.
+        var held: HeldFile?
+
+        /// Opens it at its beginning.
+        public func open() throws(AuditError) -> InputFile {
+            guard let held, let descriptor = held.take() else { return try InputFile(path: path) }
+            return try InputFile(path: path, descriptor: descriptor)
+        }
+
+        public static func == (a: File, b: File) -> Bool {
+            (a.path, a.first, a.size) == (b.path, b.first, b.size)
+        }
     }
 
     /// Folders are replaced by the audit logs in them (audit.log, audit.log.1, audit.log.2.gz ...), and
@@ -79,7 +91,9 @@ public enum InputSet {
         guard path != "-", stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
             return File(path: path)
         }
-        return File(path: path, first: firstStamp(path), size: Int64(info.st_size))
+        // Held before it is looked into: both are of one file then. (With too many of them, by its name.)
+        let held = HeldFile(path)
+        return File(path: path, first: firstStamp(path), size: Int64(info.st_size), held: held)
     }
 
     /// The stamp of a file's first record in milliseconds; nil when none is found at its start.
@@ -103,4 +117,26 @@ public enum InputSet {
 
     /// Of a general log a megabyte may pass before the first audit record.
     private static let mostBlocks = 16
+}
+
+/// A file that is open and waits to be read.
+final class HeldFile: @unchecked Sendable {
+    private let path: String
+    private let descriptor: Int32
+
+    /// - Returns: nil when it cannot be opened (too many open files); the reading will say why.
+    init?(_ path: String) {
+        self.path = path
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 { return nil }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Another descriptor of it, at its beginning.
+    func take() -> Int32? {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+        if copy >= 0 { lseek(copy, 0, SEEK_SET) }
+        return copy >= 0 ? copy : nil
+    }
 }

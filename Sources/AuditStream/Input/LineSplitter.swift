@@ -52,20 +52,23 @@ public struct LineSplitter {
         guard var at = block.baseAddress else { return }
         let end = at + block.count
         // The C library looks at 32 or 64 bytes at once; no loop here would.
-        while let found = memchr(at, 0x0A, end - at) {
+        if skipping || !carry.isEmpty, let found = memchr(at, 0x0A, end - at) {
             let next = UnsafeRawPointer(found) + 1
-            let line = UnsafeRawBufferPointer(start: at, count: next - at)
-            at = next
-            if skipping {
-                skipping = false
-            } else if carry.isEmpty {
-                count(line, judge, stays: true)
-            } else {
-                carry.append(contentsOf: line)
+            if !skipping {
+                carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: next - at))
                 cutCarried(judge)
             }
+            skipping = false
+            at = next
         }
         if skipping { return }
+        if carry.isEmpty {
+            while let found = memchr(at, 0x0A, end - at) {
+                let next = UnsafeRawPointer(found) + 1
+                count(UnsafeRawBufferPointer(start: at, count: next - at), judge, stays: true)
+                at = next
+            }
+        }
         carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
         if carry.count > Self.longest {
             counters.damaged += 1

@@ -7,22 +7,24 @@ public enum Replay {
     /// - Returns: the exit code.
     public static func run(_ settings: WatchSettings) throws(AuditError) -> Int32 {
         let messages = Messages(quiet: settings.quiet)
-        let files = try InputSet.files(settings.inputs)
+        var files = try InputSet.files(settings.inputs)
         try checkReadable(files)
         if let window = window(settings) { messages.note("counting \(window).") }
         let signals = try Signals()
+        let followed = settings.follow ? try ReplayFollow(files: &files, settings) : nil
         let reader = try ReplayReader(settings: settings, stop: signals.descriptor, messages)
         defer { reader.end() }
-        if !settings.quiet, let screen = ReplayProgress.Screen.standardError() {
+        if !settings.quiet, !settings.follow, let screen = ReplayProgress.Screen.standardError() {
             reader.showProgress(of: files, on: screen)
         }
         for file in files where reader.wants(file) {
             do {
-                try reader.read(file.path, signals)
+                try reader.read(file, signals)
             } catch {
                 reader.failed(error)
             }
         }
+        if let followed { return try followed.run(reader, signals) }
         return try reader.finish()
     }
 

@@ -7,16 +7,16 @@ final class ReplayReader {
     private static let block = 262_144
 
     let tables: ReplayTables
-    private let pipeline: EventPipeline
-    private let messages: Messages
-    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
+    let pipeline: EventPipeline
+    let messages: Messages
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
     private var splitter = LineSplitter()
     /// Nil where nobody looks.
     private var progress: ReplayProgress?
     /// Bytes on disk of the inputs that were read to their end.
     private var bytesBefore: Int64 = 0
     /// A signal asked us to end.
-    private var isStopped = false
+    private(set) var isStopped = false
 
     init(settings: WatchSettings, stop: Int32, _ messages: Messages) throws(AuditError) {
         self.messages = messages
@@ -62,11 +62,11 @@ final class ReplayReader {
 
     // MARK: reading
 
-    func read(_ path: String, _ signals: borrowing Signals) throws(AuditError) {
-        let file = try InputFile(path: path)
+    func read(_ input: InputSet.File, _ signals: borrowing Signals) throws(AuditError) {
+        let file = try input.open()
         var late = 0
         while !tables.isFinished {
-            if try file.waitReadable(or: signals.descriptor) == false {
+            if try file.wait(or: signals.descriptor) == .stopped {
                 if handle(signals) { continue }
                 break
             }
@@ -88,7 +88,7 @@ final class ReplayReader {
     }
 
     /// - Returns: whether to go on.
-    private func handle(_ signals: borrowing Signals) -> Bool {
+    func handle(_ signals: borrowing Signals) -> Bool {
         switch signals.next() {
         case .stop: isStopped = true
         case .reopen:
@@ -102,30 +102,35 @@ final class ReplayReader {
         return !isStopped
     }
 
-    private func push(_ bytes: UnsafeRawBufferPointer) {
+    func push(_ bytes: UnsafeRawBufferPointer) {
         let pipeline = self.pipeline
         pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
         note()
     }
 
     /// A last line without a newline is whole now; what comes next is another file's.
-    private func endOfFile() {
+    func endOfFile() {
         let pipeline = self.pipeline
         pipeline.finish(&splitter)
         note()
     }
 
-    private func note() {
+    func note() {
         tables.found.lines = splitter.counters
         tables.found.events = pipeline.counters
     }
 
-    /// The last table.
-    /// - Returns: the exit code.
-    func finish() throws(AuditError) -> Int32 {
+    /// All that has come, in its order.
+    func settle() {
         pipeline.settleOrder()
         progress?.erase()
         note()
+    }
+
+    /// The last table, unless a following has printed it.
+    /// - Returns: the exit code.
+    func finish() throws(AuditError) -> Int32 {
+        settle()
         tables.last()
         tables.found.report(messages)
         return try tables.finish(failures: tables.found.failures, messages)
