@@ -7,6 +7,9 @@ public enum InputSet {
         public var path: String
         /// The stamp of its first record (ms); nil where none was found near its beginning.
         public var first: Int64?
+        /// The newest among the first ones: a file may begin with a late record, of a host whose clock or queue
+        /// is behind.
+        var head: Int64?
         /// In bytes on disk; nil where it has none (a pipe).
         public var size: Int64?
         /// A running daemon renames its logs while we read: what was found is what is read.
@@ -47,10 +50,10 @@ public enum InputSet {
 
     /// By stamp; a file that has none stays behind the one that it follows.
     private static func ordered(_ files: [File]) -> [File] {
-        var last = files.lazy.compactMap(\.first).first ?? 0
+        var last = files.lazy.compactMap(\.head).first ?? 0
         var keys: [Int64] = []
         for file in files {
-            last = file.first ?? last
+            last = file.head ?? last
             keys.append(last)
         }
         return files.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.map { files[$0] }
@@ -93,14 +96,23 @@ public enum InputSet {
         }
         // Held before it is looked into: both are of one file then. (With too many of them, by its name.)
         let held = HeldFile(path)
-        return File(path: path, first: firstStamp(path), size: Int64(info.st_size), held: held)
+        let stamps = stamps(path)
+        return File(
+            path: path, first: stamps.first, head: stamps.newest, size: Int64(info.st_size), held: held)
     }
 
-    /// The stamp of a file's first record in milliseconds; nil when none is found at its start.
-    private static func firstStamp(_ path: String) -> Int64? {
-        guard let file = try? InputFile(path: path) else { return nil }
+    /// The stamps of a file's first record and of the newest of the block that it is in, in milliseconds; nil
+    /// when none is found at its start.
+    private static func stamps(_ path: String) -> (first: Int64?, newest: Int64?) {
+        guard let file = try? InputFile(path: path) else { return (nil, nil) }
         var splitter = LineSplitter()
         var first: Int64?
+        var newest: Int64?
+        func note(_ line: UnsafeBufferPointer<UInt8>) {
+            guard let stamp = RecordStamp.milliseconds(line) else { return }
+            first = first ?? stamp
+            newest = max(newest ?? stamp, stamp)
+        }
         var block = [UInt8](repeating: 0, count: 65_536)
         for _ in 0..<mostBlocks where first == nil {
             let count = try? block.withUnsafeMutableBytes { bytes throws(AuditError) in
@@ -108,11 +120,11 @@ public enum InputSet {
             }
             guard let count, count > 0 else { break }
             block[..<count].withUnsafeBufferPointer { bytes in
-                splitter.push(bytes) { if first == nil { first = RecordStamp.milliseconds($0) } }
+                splitter.push(bytes) { note($0) }
             }
         }
-        if first == nil { splitter.finish { if first == nil { first = RecordStamp.milliseconds($0) } } }
-        return first
+        if first == nil { splitter.finish { note($0) } }
+        return (first, newest)
     }
 
     /// Of a general log a megabyte may pass before the first audit record.

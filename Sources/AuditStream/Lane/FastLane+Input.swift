@@ -27,6 +27,9 @@ extension FastLane {
     mutating func take(_ line: UnsafeRawBufferPointer, stays: Bool) -> LineGate.Kind {
         let start = line.baseAddress.unsafelyUnwrapped
         let end = start + line.count
+        if divertsNodes, start.load(as: UInt8.self) == UInt8(ascii: "n"), line.starts(with: "node=".utf8) {
+            return LineSplitter.judge(line) { diverted += $0 }
+        }
         if line.count > 1, (end - 2).load(as: UInt8.self) != 0x0D, push(line: start, end, stays: stays) {
             count(line.count)
             return .record

@@ -26,6 +26,9 @@ public struct FastLane: ~Copyable {
     /// The lines of the last messages of the kernel, see ``push(type:message:)``.
     var callText = MessageText()
     var otherText = MessageText()
+    /// Lines that name a node are not read but kept here, for a lane of that node's own.
+    public var divertsNodes = false
+    var diverted: [UInt8] = []
     /// Bytes since events were last given out; see ``count(_:)``.
     var fed = 0
     static let block = 65_536
@@ -79,6 +82,13 @@ public struct FastLane: ~Copyable {
         if ready.isEmpty { return }
         body(ready)
         ready.removeAll(keepingCapacity: true)
+    }
+
+    /// Hands over the lines that name a node.
+    public mutating func takeDiverted() -> [UInt8] {
+        if diverted.isEmpty { return [] }
+        defer { diverted = [] }
+        return diverted
     }
 
     // MARK: turns

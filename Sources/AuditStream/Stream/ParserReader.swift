@@ -10,6 +10,9 @@ public struct ParserReader: ~Copyable {
     private var begun = 0
     private var answered = 0
     private var prefixes: [UInt16: [UInt8]] = [:]
+    /// See ``FastLane/divertsNodes``.
+    public var divertsNodes = false
+    private var diverted: [UInt8] = []
 
     /// Events that may wait in libauparse.
     private static let mostWaiting = 1_000
@@ -25,11 +28,21 @@ public struct ParserReader: ~Copyable {
     public func take(_ body: ([AuditEvent]) -> Void) { decoder.takeAll(body) }
 
     public mutating func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
-        splitter.push(block) { push(record: $0) }
+        splitter.push(block) { divert($0) }
+    }
+
+    private mutating func divert(_ line: UnsafeBufferPointer<UInt8>) {
+        if divertsNodes && line.starts(with: "node=".utf8) { diverted += line } else { push(record: line) }
+    }
+
+    /// Hands over the lines that name a node.
+    public mutating func takeDiverted() -> [UInt8] {
+        defer { diverted = [] }
+        return diverted
     }
 
     public mutating func finish(_ splitter: inout LineSplitter) {
-        splitter.finish { push(record: $0) }
+        splitter.finish { divert($0) }
     }
 
     /// A record as a line of a log, newline included.

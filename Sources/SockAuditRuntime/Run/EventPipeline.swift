@@ -3,10 +3,11 @@ import SockAuditCore
 
 /// The one way through: record text -> events -> order -> ledger.
 public final class EventPipeline {
-    /// Reads the records; nil with `--decoder auparse`, where ``parser`` does.
-    private var lane: FastLane?
-    private var parser: ParserReader?
-    private let decoder: EventDecoder
+    /// Of records that name no node, and all of a live stream.
+    private let main: NodeReader
+    /// Of those that name one, by `node=NAME `.
+    private var nodes: [[UInt8]: NodeReader] = [:]
+    private let makeNode: () throws -> NodeReader
     public let ledger: SocketLedger
     private let live: Bool
     private let wantsScripts: Bool
@@ -32,44 +33,75 @@ public final class EventPipeline {
         self.ledger = ledger
         self.live = live
         self.wantsScripts = wantsScripts
-        decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
-        switch kind {
-        case .auto: lane = try FastLane(decoder: decoder, live: live)
-        case .auparse: parser = try ParserReader(decoder: decoder)
+        let names = ledger.names
+        main = try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
+        makeNode = {
+            try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
         }
+        if !live { main.divertNodes() }
     }
 
     /// What others, and we, did to the audit configuration since the last time.
-    public func takeChanges() -> [ConfigChange] { decoder.takeChanges() }
+    public func takeChanges() -> [ConfigChange] {
+        nodes.values.reduce(main.decoder.takeChanges()) { $0 + $1.decoder.takeChanges() }
+    }
 
-    public var counters: EventDecoder.Counters { lane?.counters ?? decoder.counters }
+    public var counters: EventDecoder.Counters {
+        nodes.values.reduce(into: main.counters) { $0 += $1.counters }
+    }
 
     /// A block of a log; `splitter` keeps what it is cut from to the next one.
     public func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
-        lane?.push(block: block, &splitter)
-        parser?.push(block: block, &splitter)
+        main.push(block: block, &splitter)
+        readDiverted()
         collect()
     }
 
     /// The end of a log.
     public func finish(_ splitter: inout LineSplitter) {
-        lane?.finish(&splitter)
-        parser?.finish(&splitter)
+        main.finish(&splitter)
+        readDiverted()
         pump()
     }
 
-    /// A record as a line of a log, newline included.
-    public func push(line: UnsafeBufferPointer<UInt8>) {
-        lane?.push(record: line)
-        parser?.push(record: line)
+    private func readDiverted() {
+        let lines = main.takeDiverted()
+        if lines.isEmpty { return }
+        lines.withUnsafeBufferPointer { bytes in
+            var start = 0
+            var name: ArraySlice<UInt8> = []
+            var node = main
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+                let line = UnsafeBufferPointer(rebasing: bytes[start..<end])
+                if name.isEmpty || !line.starts(with: name) {
+                    name = Array(line.prefix { $0 != 0x20 } + [0x20])[...]
+                    node = reader(Array(name))
+                }
+                node.push(line: line)
+                start = end
+            }
+        }
     }
+
+    /// More hosts than any fleet has are damage: they share one.
+    private static let mostNodes = 4_096
+
+    private func reader(_ name: [UInt8]) -> NodeReader {
+        if let known = nodes[name] { return known }
+        guard nodes.count < Self.mostNodes, let made = try? makeNode() else { return main }
+        nodes[name] = made
+        return made
+    }
+
+    /// A record as a line of a log, newline included.
+    public func push(line: UnsafeBufferPointer<UInt8>) { main.push(line: line) }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
         if let serial = RecordType.serial(message) { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
-        lane?.push(type: type, message: message)
-        parser?.push(type: type, message: message)
+        main.push(type: type, message: message)
     }
 
     /// Counts the serials that have been missing for too long. Call after reading.
@@ -77,16 +109,13 @@ public final class EventPipeline {
 
     /// Brings what was read so far to the windows.
     public func pump() {
-        lane?.pump()
-        if live, let waiting = lane?.waiting, waiting > Self.mostWaiting { lane?.flush() }
-        parser?.pump()
+        forEach { $0.pump(keeping: live ? Self.mostWaiting : .max) }
         collect()
     }
 
     /// Call once a second: events that wait for a last record are completed.
     public func age() {
-        lane?.age()
-        parser?.age()
+        forEach { $0.age() }
         collect()
     }
 
@@ -101,15 +130,18 @@ public final class EventPipeline {
     /// Takes in everything that came, in order: before a table, and at the end.
     public func settleOrder() {
         pump()
-        lane?.flush()
-        parser?.flush()
+        forEach { $0.flush() }
         collect()
         for node in windows.keys { windows[node]?.flush { emit($0, node) } }
     }
 
     private func collect() {
-        lane?.take { order($0) }
-        parser?.take { order($0) }
+        forEach { $0.take { order($0) } }
+    }
+
+    private func forEach(_ body: (NodeReader) -> Void) {
+        body(main)
+        for node in nodes.values { body(node) }
     }
 
     private func order(_ events: [AuditEvent]) {
