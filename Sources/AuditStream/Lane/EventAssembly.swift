@@ -73,8 +73,8 @@ struct EventAssembly: ~Copyable {
     private var free = UInt64.max
     private var moreFree: [UInt64] = []
     private var complete = 0
-    /// Not above the seconds of any event that is waiting for records.
-    private var oldest: Int64 = .max
+    /// The second at which the first of those that wait for records may have waited for too long.
+    private var deadline: Int64 = .max
     private let patience: Int64
 
     /// - Parameter patience: seconds after which an event that waits is given out as it is.
@@ -116,6 +116,7 @@ struct EventAssembly: ~Copyable {
     func isBuilding(_ place: Int) -> Bool { events[place].state == .building }
 
     /// - Returns: the new event's place.
+    @inline(__always)
     mutating func begin(_ stamp: Int64, seconds: Int64, _ serial: UInt64, _ node: NameID) -> Int {
         let place = takePlace()
         let event = events + place
@@ -132,7 +133,7 @@ struct EventAssembly: ~Copyable {
         event.pointee.event.node = node
         event.pointee.event.stamp = stamp
         event.pointee.event.serial = serial
-        oldest = min(oldest, seconds)
+        deadline = min(deadline, seconds + patience)
         let key = Key(stamp: stamp, serial: serial, place: Int32(truncatingIfNeeded: place))
         if tail == room { makeRoom() }
         if head < tail, key < order[tail - 1] {
@@ -170,20 +171,20 @@ struct EventAssembly: ~Copyable {
     /// Events that have waited for too long when a record of this time has come, or all.
     @inline(__always)
     mutating func age(_ seconds: Int64) {
-        if oldest < .max, oldest + patience <= seconds { endOld(seconds) }
+        if deadline <= seconds { endOld(seconds) }
     }
 
     mutating func endAll() { endOld(.max) }
 
     private mutating func endOld(_ seconds: Int64) {
-        oldest = .max
+        deadline = .max
         for index in head..<tail {
             let place = Int(order[index].place)
             guard events[place].state == .building else { continue }
             let began = events[place].seconds
             guard seconds == .max || began + patience <= seconds else {
                 // The rest is younger.
-                oldest = began
+                deadline = began + patience
                 break
             }
             end(place)

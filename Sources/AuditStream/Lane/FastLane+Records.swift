@@ -118,7 +118,7 @@ extension FastLane {
             decode(place)
         }
         assembly.events[place].isCall = true
-        keepRecent()
+        if recent.place >= 0 && assembly.isBuilding(recent.place) { keepRecent() }
         recent = RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
     }
 

@@ -47,7 +47,11 @@ struct RecordHead {
             self.node = .none
         }
         isSame = node == self.node
-        guard cursor.take("type="), readType(&cursor) else { return false }
+        guard cursor.end - cursor.at >= 24,
+            UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF == Word.type
+        else { return false }
+        cursor.at += 5
+        guard readType(&cursor) else { return false }
         return readStamp(&cursor)
     }
 
@@ -55,8 +59,6 @@ struct RecordHead {
 
     @inline(__always)
     private mutating func readType(_ cursor: inout TextCursor) -> Bool {
-        let room = cursor.end - cursor.at
-        guard room > 8 else { return false }
         // Eight bytes at once; what follows the name is `msg=`.
         switch UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) {
         case Word.syscall:
@@ -82,14 +84,14 @@ struct RecordHead {
         case Word.end:
             role = roles.end
             cursor.at += 4
-        default: return readRareType(&cursor, room)
+        default: return readRareType(&cursor)
         }
         return true
     }
 
-    private mutating func readRareType(_ cursor: inout TextCursor, _ room: Int) -> Bool {
+    private mutating func readRareType(_ cursor: inout TextCursor) -> Bool {
         var length = 0
-        let most = min(room, RecordRoles.longest)
+        let most = min(cursor.end - cursor.at, RecordRoles.longest)
         while length < most, cursor.at.load(fromByteOffset: length, as: UInt8.self) != 0x20 { length += 1 }
         guard length < most, let found = roles.role(cursor.at, length) else { return false }
         role = found
@@ -204,6 +206,8 @@ struct RecordHead {
 
     /// The first eight bytes behind `type=` of the commonest records, first byte lowest.
     private enum Word {
+        /// "type=".
+        static let type: UInt64 = 0x3D_6570_7974
         /// "SYSCALL ", "PROCTITL", "PATH msg", "CWD msg=", "EXECVE m", "SOCKADDR", "EOE msg=".
         static let syscall: UInt64 = 0x204C_4C41_4353_5953
         static let proctitle: UInt64 = 0x4C54_4954_434F_5250

@@ -75,6 +75,26 @@ struct LaneAgreementTests {
         }
     }
 
+    @Test("Plain events do not reach libauparse")
+    func plain() throws {
+        let log = try bytes("../sample")
+        let names = NameTable()
+        let decoder = EventDecoder(names: names, ownPid: 0, wantsScripts: true)
+        var splitter = LineSplitter()
+        try OneAtATime.run {
+            var lane = try FastLane(decoder: decoder)
+            log.withUnsafeBufferPointer { lane.push(block: $0, &splitter) }
+            lane.flush()
+        }
+        // Those of two records are read by libauparse, and so are changes of the rules.
+        let text = String(decoding: log, as: UTF8.self)
+        let odd = text.split(separator: "\n").count {
+            $0.contains("syscall=53 ") || $0.contains("CONFIG_CHANGE")
+        }
+        #expect(decoder.counters.events == odd)
+        #expect(splitter.counters.records > 100 * odd)
+    }
+
     @Test("A log that repeats itself, and one in which every record comes twice")
     func repeated() throws {
         let log = try bytes("../sample")
