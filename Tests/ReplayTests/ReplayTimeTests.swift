@@ -200,6 +200,44 @@ struct ReplayTimeTests {
             db.map { numbers($0.figures) ?? [] }.sorted { $0[3] < $1[3] } == [[1, 1, 0, 0], [1, 0, 0, 1]])
     }
 
+    @Test("Logs of several hosts, each in its file, are one stream of time")
+    func sideBySide() throws {
+        let folder = try ReplayFolder()
+        let all = try ReplayFixtures.sampleLines()
+        // Cut into three, so that logs come and go while others are read.
+        try folder.write("web.log.1", all[..<700].map { "node=web1 " + $0 })
+        try folder.write("web.log", all[700...].map { "node=web1 " + $0 })
+        try folder.write("db.log", all.map { "node=db7 " + $0 })
+        _ = try folder.gzip("db.log")
+        let merged = try folder.write("both", all.flatMap { ["node=web1 " + $0, "node=db7 " + $0] })
+        let wanted = try ReplayReport.tables(merged) { $0.every = 0.5 }
+        let found = try ReplayReport.tables(folder.path) { $0.every = 0.5 }
+        #expect(found.count == wanted.count && found.count > 3)
+        for (a, b) in zip(found, wanted) {
+            #expect(try a.head("time") as String == b.head("time"))
+            #expect(a.totals == b.totals)
+            #expect(a.rows.count == b.rows.count)
+        }
+        #expect(found.last?.reasons == [:])
+    }
+
+    @Test("A log of several that is damaged is told of; the others are whole")
+    func sideBySideDamaged() throws {
+        let folder = try ReplayFolder()
+        try folder.write("a.log", story.map { "node=a " + $0 } + ["type=SYSCALL msg=audit(17"])
+        try folder.write("b.log", story.map { "node=b " + $0 })
+        let whole = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("b.log")))
+        try folder.write("b.log.gz", whole.dropLast(4))
+        let found = try ReplayReport.tables(folder.path) { $0.every = 20 }
+        #expect(found.last?.code == 2)
+        #expect(found.last?.reasons == ["malformed": 1, "input_damaged": 1])
+        for node in ["a", "b"] {
+            let rows = try #require(found.last).rows.filter { $0.node == node }
+            // By what is still open, the most first.
+            #expect(rows.map { numbers($0.figures) } == [[1, 0, 0, 1], [2, 2, 0, 0]])
+        }
+    }
+
     @Test("Files of a set that begin long after the end are not read")
     func early() throws {
         let folder = try ReplayFolder()

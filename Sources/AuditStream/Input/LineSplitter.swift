@@ -12,6 +12,16 @@ public struct LineSplitter {
         public var unstamped = 0
         /// What the kernel's log in the input says was lost before it was written.
         public var lost = 0
+
+        public static func + (a: Counters, b: Counters) -> Counters {
+            var sum = a
+            sum.records += b.records
+            sum.damaged += b.damaged
+            sum.foreign += b.foreign
+            sum.unstamped += b.unstamped
+            sum.lost += b.lost
+            return sum
+        }
     }
 
     /// Says what a line is, and does with it what is to be done.

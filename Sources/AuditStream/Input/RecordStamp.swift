@@ -7,7 +7,7 @@ public enum RecordStamp {
 
     /// - Parameter line: a record as ``LineGate`` lets it through.
     /// - Returns: milliseconds since the epoch.
-    static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
+    public static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
         guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
         var seconds: Int64 = 0
         var index = start

@@ -17,11 +17,15 @@ public enum Replay {
         if !settings.quiet, !settings.follow, let screen = ReplayProgress.Screen.standardError() {
             reader.showProgress(of: files, on: screen)
         }
-        for file in files where reader.wants(file) {
-            do {
-                try reader.read(file, signals)
-            } catch {
-                reader.failed(error)
+        if settings.every != nil && files.count > 1 && files.allSatisfy({ $0.size != nil }) {
+            reader.readSideBySide(files, signals)
+        } else {
+            for file in files where reader.wants(file) {
+                do {
+                    try reader.read(file, signals)
+                } catch {
+                    reader.failed(error)
+                }
             }
         }
         if let followed { return try followed.run(reader, signals) }

@@ -11,6 +11,8 @@ final class ReplayReader {
     let messages: Messages
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
     private var splitter = LineSplitter()
+    /// What other splitters counted: those of logs that are read side by side.
+    private var linesBeside = LineSplitter().counters
     /// Nil where nobody looks.
     private var progress: ReplayProgress?
     /// Bytes on disk of the inputs that were read to their end.
@@ -40,6 +42,8 @@ final class ReplayReader {
         self.progress = progress
         tables.beforeTable = { progress.erase() }
     }
+
+    func showProgress(_ bytes: Int64) { progress?.update(bytes: bytes, events: tables.found.events.events) }
 
     /// The pipeline lets go of the tables, and they of each other.
     func end() { pipeline.admits = nil }
@@ -74,7 +78,7 @@ final class ReplayReader {
             if count == 0 { break }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             push(bytes)
-            progress?.update(bytes: bytesBefore + file.position, events: tables.found.events.events)
+            showProgress(bytesBefore + file.position)
             // A record may be stamped wrong; two megabytes of them are not.
             if let enough {
                 late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + 1 : 0
@@ -115,8 +119,9 @@ final class ReplayReader {
         note()
     }
 
-    func note() {
-        tables.found.lines = splitter.counters
+    func note(beside lines: LineSplitter.Counters? = nil) {
+        linesBeside = lines ?? linesBeside
+        tables.found.lines = splitter.counters + linesBeside
         tables.found.events = pipeline.counters
     }
 
