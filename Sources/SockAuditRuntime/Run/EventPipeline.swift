@@ -8,6 +8,7 @@ public final class EventPipeline {
     /// Of those that name one, by `node=NAME `.
     private var nodes: [[UInt8]: NodeReader] = [:]
     private let makeNode: () throws -> NodeReader
+    private var lastNode: (name: [UInt8], reader: NodeReader)
     public let ledger: SocketLedger
     private let live: Bool
     private let wantsScripts: Bool
@@ -38,6 +39,7 @@ public final class EventPipeline {
         makeNode = {
             try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
         }
+        lastNode = ([], main)
         if !live { main.divertNodes() }
     }
 
@@ -69,16 +71,9 @@ public final class EventPipeline {
         if lines.isEmpty { return }
         lines.withUnsafeBufferPointer { bytes in
             var start = 0
-            var name: ArraySlice<UInt8> = []
-            var node = main
             while start < bytes.count {
                 let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
-                let line = UnsafeBufferPointer(rebasing: bytes[start..<end])
-                if name.isEmpty || !line.starts(with: name) {
-                    name = Array(line.prefix { $0 != 0x20 } + [0x20])[...]
-                    node = reader(Array(name))
-                }
-                node.push(line: line)
+                push(line: UnsafeBufferPointer(rebasing: bytes[start..<end]))
                 start = end
             }
         }
@@ -95,7 +90,16 @@ public final class EventPipeline {
     }
 
     /// A record as a line of a log, newline included.
-    public func push(line: UnsafeBufferPointer<UInt8>) { main.push(line: line) }
+    public func push(line: UnsafeBufferPointer<UInt8>) {
+        guard line.first == UInt8(ascii: "n"), line.starts(with: "node=".utf8) else {
+            return main.push(line: line)
+        }
+        if lastNode.name.isEmpty || !line.starts(with: lastNode.name) {
+            let name = line.prefix { $0 != 0x20 } + [0x20]
+            lastNode = (name, reader(name))
+        }
+        lastNode.reader.push(line: line)
+    }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
