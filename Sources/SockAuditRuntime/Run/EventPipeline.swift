@@ -140,7 +140,26 @@ public final class EventPipeline {
     }
 
     private func collect() {
-        forEach { $0.take { order($0) } }
+        if nodes.isEmpty { return main.take { order($0) } }
+        var lists: [[AuditEvent]] = []
+        forEach { $0.take { lists.append($0) } }
+        order(Self.merged(lists))
+    }
+
+    /// Tables by time need the events of several nodes in the order of time; each node's own order stays.
+    private static func merged(_ lists: [[AuditEvent]]) -> [AuditEvent] {
+        if lists.count < 2 { return lists.first ?? [] }
+        var keyed: [(key: Int64, place: Int, event: AuditEvent)] = []
+        keyed.reserveCapacity(lists.reduce(0) { $0 + $1.count })
+        for list in lists {
+            var newest = Int64.min
+            for event in list {
+                newest = max(newest, event.stamp)
+                keyed.append((newest, keyed.count, event))
+            }
+        }
+        keyed.sort { ($0.key, $0.place) < ($1.key, $1.place) }
+        return keyed.map(\.event)
     }
 
     private func forEach(_ body: (NodeReader) -> Void) {
