@@ -18,6 +18,10 @@ public final class EventPipeline {
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
 
+    /// Bytes of single lines since events were last taken on.
+    private var pushed = 0
+    private static let block = 65_536
+
     /// Events of a live stream that may wait for one of which a record was lost.
     private static let mostWaiting = 1_000
 
@@ -58,6 +62,12 @@ public final class EventPipeline {
     public func push(line: UnsafeBufferPointer<UInt8>) {
         lane?.push(record: line)
         parser?.push(record: line)
+        pushed += line.count
+        // What was decoded must not pile up until somebody calls pump().
+        if pushed >= Self.block {
+            pushed = 0
+            collect()
+        }
     }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
