@@ -18,13 +18,32 @@ struct ScriptCache {
         guard cursor.take(" proctitle="), let value = cursor.untrusted(),
             cursor.byte == 0x20 || cursor.byte == 0x0A || cursor.byte == 0x1D
         else { return nil }
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in value { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        let place = Int(truncatingIfNeeded: hash >> 24) & (Self.places - 1)
-        if texts[place].count == value.count, texts[place].elementsEqual(value) { return scripts[place] }
+        let place = Self.place(value)
+        if texts[place].count == value.count,
+            texts[place].withUnsafeBytes({
+                memcmp($0.baseAddress.unsafelyUnwrapped, value.baseAddress.unsafelyUnwrapped, value.count)
+                    == 0
+            })
+        {
+            return scripts[place]
+        }
         let script = names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
         texts[place] = Array(value)
         scripts[place] = script
         return script
+    }
+
+    /// By its length, its first bytes and its last.
+    private static func place(_ value: UnsafeBufferPointer<UInt8>) -> Int {
+        let bytes = UnsafeRawBufferPointer(value)
+        guard bytes.count >= 16 else { return bytes.count }
+        var seed = bytes.loadUnaligned(as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
+        seed =
+            (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count / 2, as: UInt64.self))
+            &* 0xC2B2_AE3D_27D4_EB4F
+        seed =
+            (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self))
+            &* 0x9E37_79B9_7F4A_7C15
+        return Int(truncatingIfNeeded: seed >> 40) & (places - 1)
     }
 }

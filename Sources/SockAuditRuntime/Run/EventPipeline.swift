@@ -23,6 +23,9 @@ public final class EventPipeline {
     /// Asked before each event goes to the ledger, in the order in which they go; what it refuses is left
     /// out. It may use the ledger, but not this pipeline.
     public var admits: ((AuditEvent) -> Bool)?
+    /// Bytes of single lines since events were last taken on.
+    private var pushed = 0
+    private static let block = 65_536
 
     /// Events of a live stream that may wait for one of which a record was lost.
     private static let mostWaiting = 1_000
@@ -73,7 +76,7 @@ public final class EventPipeline {
             var start = 0
             while start < bytes.count {
                 let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
-                push(line: UnsafeBufferPointer(rebasing: bytes[start..<end]))
+                read(UnsafeBufferPointer(rebasing: bytes[start..<end]))
                 start = end
             }
         }
@@ -91,6 +94,16 @@ public final class EventPipeline {
 
     /// A record as a line of a log, newline included.
     public func push(line: UnsafeBufferPointer<UInt8>) {
+        read(line)
+        pushed += line.count
+        // What was decoded must not pile up until somebody calls pump().
+        if pushed >= Self.block {
+            pushed = 0
+            collect()
+        }
+    }
+
+    private func read(_ line: UnsafeBufferPointer<UInt8>) {
         guard line.first == UInt8(ascii: "n"), line.starts(with: "node=".utf8) else {
             return main.push(line: line)
         }
