@@ -69,6 +69,32 @@ struct InputWrappedTests {
         #expect(found.counters.foreign == 1 && found.counters.damaged == 0)
     }
 
+    @Test("Many lines under one header are each what one alone would be")
+    func repeated() {
+        let headers = [
+            "Nov 23 10:00:00 web1 audispd: ", "Nov 23 10:00:00 db7 audispd: ", "Nov 23 10:00:00 audispd: ",
+        ]
+        let bodies = [
+            Self.record, "node=own " + Self.record, Self.printed, Self.record + " key=\"k\"#035ARCH=x86_64",
+            "hello",
+            Self.record + " \r", "type=", "type=SYSCALL", "type=X msg=audit(17", "",
+        ]
+        for header in headers {
+            // Each after each: what is remembered of one must not show in the next.
+            for first in bodies {
+                for second in bodies {
+                    let lines = [header + first, header + second].map { $0 + "\n" }
+                    let both = split(lines.joined())
+                    let alone = lines.map { split($0) }
+                    #expect(both.records == alone.flatMap(\.records))
+                    #expect(both.counters == alone[0].counters + alone[1].counters)
+                }
+            }
+        }
+        let mixed = headers.map { $0 + Self.record + "\n" }.joined()
+        #expect(split(mixed).records.map { $0.prefix(9) } == ["node=web1", "node=db7 ", "type=SYSC"])
+    }
+
     @Test("A wrapped record that is cut is damaged, as a plain one is")
     func damaged() {
         let header = "Nov 23 10:00:00 web1 audispd: "

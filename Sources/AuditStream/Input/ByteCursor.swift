@@ -1,11 +1,16 @@
 /// Walks through a line of bytes.
 struct ByteCursor {
     private(set) var rest: ArraySlice<UInt8>
+    private let whole: [UInt8]
+
+    /// What was taken so far.
+    var before: ArraySlice<UInt8> { whole[..<rest.startIndex] }
 
     /// Trailing blanks and a carriage return are no part of the text.
     init(_ line: UnsafeRawBufferPointer) {
-        rest = Array(line)[...]
-        while let last = rest.last, last == 0x0D || last == 0x20 { rest.removeLast() }
+        whole = Array(line)
+        rest = whole[...]
+        while let last = rest.last, last == 0x0D || last == 0x20 { rest = rest.dropLast() }
     }
 
     func starts(_ prefix: StaticString) -> Bool {

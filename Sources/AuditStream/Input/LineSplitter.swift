@@ -39,6 +39,7 @@ public struct LineSplitter {
     /// Nothing of the present input has been looked at.
     private var isAtStart = true
     private var journal: JournalExport?
+    private var header = WrappedLine.Memory()
     /// By host: the kernel's count at its last word about it.
     private var lostBefore: [[UInt8]: Int] = [:]
 
@@ -156,7 +157,7 @@ public struct LineSplitter {
     }
 
     private mutating func unwrap(_ line: UnsafeRawBufferPointer, _ judge: Judge) {
-        switch WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast())) {
+        switch WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast()), &header) {
         case .none: counters.foreign += 1
         case .unstamped: counters.unstamped += 1
         case .suppressed(let count): counters.lost += count

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Records inside other programs' lines: syslog's (rsyslog and others, by audispd's or audisp-syslog's
 /// hand), the kernel's own log, journalctl's short output. Pure: bytes in, a plain record line out.
 ///
@@ -16,8 +18,16 @@ enum WrappedLine {
         case none
     }
 
+    /// The header of the last record, up to its `type=`, and what stands for it: in a second a daemon writes
+    /// many lines with the same.
+    struct Memory {
+        fileprivate var header: [UInt8] = []
+        fileprivate var node: [UInt8] = []
+    }
+
     /// - Parameter line: without its newline.
-    static func unwrap(_ line: UnsafeRawBufferPointer) -> Finding {
+    static func unwrap(_ line: UnsafeRawBufferPointer, _ memory: inout Memory) -> Finding {
+        if let record = remembered(line, memory) { return .record(record) }
         var text = ByteCursor(line)
         guard let header = Header(&text) else { return .none }
         var record: [UInt8] = []
@@ -29,6 +39,8 @@ enum WrappedLine {
                 text.skip(past: 0x20)
             } else if text.starts("type=") {
                 append(host: header.host, to: &record)
+                memory.header = Array(text.before) + Array("type=".utf8)
+                memory.node = record
             }
             record += text.rest
             restoreSeparator(&record)
@@ -37,6 +49,24 @@ enum WrappedLine {
         }
         if header.isKernel { return loss(&text, header.host) }
         return header.isJournal && isBare(text) ? .unstamped : .none
+    }
+
+    /// The record of a line with the remembered header; nil when it has another, or a number for a type.
+    private static func remembered(_ line: UnsafeRawBufferPointer, _ memory: Memory) -> [UInt8]? {
+        let length = memory.header.count
+        guard length > 0, line.count > length, let start = line.baseAddress,
+            memory.header.withUnsafeBytes({ $0.baseAddress.map { memcmp($0, start, length) } }) == 0,
+            (0x41...0x5A).contains(line[length])
+        else { return nil }
+        var end = line.count
+        while end > length, line[end - 1] == 0x0D || line[end - 1] == 0x20 { end -= 1 }
+        var record: [UInt8] = []
+        record.reserveCapacity(memory.node.count + end - length + 6)
+        record += memory.node
+        record += UnsafeRawBufferPointer(rebasing: line[(length - 5)..<end])
+        restoreSeparator(&record)
+        record.append(0x0A)
+        return record
     }
 
     private static func append(host: ArraySlice<UInt8>, to record: inout [UInt8]) {
@@ -53,6 +83,7 @@ enum WrappedLine {
 
     /// Syslog daemons write control characters as #ooo: 0x1d, with which ENRICHED begins, is #035.
     private static func restoreSeparator(_ record: inout [UInt8]) {
+        guard record.contains(0x23) else { return }
         let mark = Array("#035".utf8)
         var index = record.count - mark.count - 1
         while index > 0 {

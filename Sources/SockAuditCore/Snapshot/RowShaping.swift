@@ -60,7 +60,10 @@ public enum RowShaping {
             if sum.uid != row.uid { sum.uid = AuditEvent.unset }
             if sum.auid != row.auid { sum.auid = AuditEvent.unset }
             if sum.session != row.session { sum.session = AuditEvent.unset }
-            if sum.state != row.state { sum.state = row.state == .running ? .running : sum.state }
+            if sum.state != row.state {
+                // Exited is a group only when all of it are.
+                sum.state = row.state == .running || sum.state == .running ? .running : .unknown
+            }
             groups[key] = sum
         }
         return Array(groups.values)

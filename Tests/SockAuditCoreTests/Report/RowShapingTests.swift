@@ -61,6 +61,21 @@ import Testing
         #expect(Set(names) == Set(["unset", "0", "5"].map { Array($0.utf8) }))
     }
 
+    @Test(
+        arguments: [
+            ([.exited, .exited], .exited), ([.exited, .unknown], .unknown), ([.unknown, .exited], .unknown),
+            ([.exited, .running, .exited], .running), ([.unknown, .running], .running),
+        ] as [([ProcessState], ProcessState)])
+    func aGroupHasExitedWhenAllHave(_ states: [ProcessState], _ wanted: ProcessState) {
+        let rows = states.enumerated().map { index, state in
+            var row = row("x", Int32(index + 1), tcp: 1, udp: 0)
+            row.state = state
+            return row
+        }
+        let shaped = RowShaping.shape(rows, families: SocketFamily.allCases, grouping: .name)
+        #expect(shaped.map(\.state) == [wanted])
+    }
+
     @Test func nodesAreNeverMixed() {
         var all = rows
         all[1].node = Array("web2".utf8)
