@@ -193,11 +193,15 @@ extension Live {
                     try watched.tables.last?.reason("exempted")?.text.contains("all of /") == true
                 }
                 try watched.waitTables(watched.child.outLines.count + 1)
-                #expect(try watched.tables.last?.mode == "standard")
                 storm.signal(SIGKILL)
                 _ = try storm.wait()
                 let run = try watched.stop()
-                expect(run.last, counter.pid, is: counter.account)
+                // On a host that does other work as well the budget may be used up without the storm.
+                if run.tables.allSatisfy({ $0.mode == "standard" }) {
+                    expect(run.last, counter.pid, is: counter.account)
+                } else {
+                    #expect(try run.last.row(pid: counter.pid).stillOpen == counter.account.open)
+                }
                 try counter.kill()
             }
         }
