@@ -35,11 +35,9 @@ public enum Doctor {
             return
         }
         do throws(AuditError) {
-            let since = AuditAge.known(
-                enabledBefore: status.enabled != 0, daemon: status.daemon, now: Clock.wall(), clock: Clock())
             let run = try Measurement.run(
                 facts.mode, files: facts.plan.executables, seconds: seconds, status: status,
-                auditedSince: since)
+                auditedSince: facts.auditedSince)
             report.checks += MeasureChecks.all(run, facts)
             report.measured = MeasureChecks.figures(run, facts)
         } catch {
@@ -81,9 +79,10 @@ public enum Doctor {
             facts.daemon = RegisteredDaemon.find(pid: Int32(bitPattern: status.daemon), clock: clock)
         }
         if mode != .proc {
-            let since = AuditAge.known(
+            facts.auditedSince = AuditAge.known(
                 enabledBefore: status.enabled != 0, daemon: status.daemon, now: Clock.wall(), clock: clock)
-            facts.older = OlderProcesses.find(facts.running, auditedSince: since, scope: scope)
+            facts.older = OlderProcesses.find(
+                facts.running, auditedSince: facts.auditedSince, scope: scope)
         }
         return facts
     }

@@ -16,6 +16,8 @@ struct DoctorFacts {
     var otherRuns: [Int32] = []
     var answer = ExecutableFinder.Answer.all(because: "")
     var running: [ProcScanner.Running] = []
+    /// Since when new processes are audited (ms since the epoch); nil from boot, or in proc mode.
+    var auditedSince: Int64?
     /// Those in scope that began before auditing did.
     var older: [ProcScanner.Running] = []
     var daemon: RegisteredDaemon?

@@ -15,7 +15,7 @@ enum MeasureChecks {
     static func figures(_ run: MeasuredRun, _ facts: DoctorFacts) -> DoctorFigures {
         var figures = DoctorFigures(
             seconds: run.seconds, events: run.events, programs: run.programs,
-            processor: run.seconds > 0 ? run.ownProcessor * 100 / run.seconds : 0, lost: Int(run.lost),
+            processor: run.seconds > 0 ? run.ownProcessor * 100 / run.seconds : 0, lost: run.lost,
             waited: run.waited,
             made: (run.expected?.socket.total ?? 0, run.expected?.close.total ?? 0),
             counted: (run.row?.figures.socketTotal.total ?? 0, run.row?.figures.closeTotal.total ?? 0))
@@ -80,13 +80,11 @@ enum MeasureChecks {
     }
 
     static func log(_ run: MeasuredRun, _ facts: DoctorFacts) -> DoctorCheck? {
-        guard let conf = facts.daemon?.conf, let log = facts.daemon?.log, log.isWritten else { return nil }
-        let bytes = Double(EvidenceLog.bytesPerEvent(conf.logFormat))
-        let daily = perSecond(run) * bytes * 86_400 / 1e6
+        let figures = figures(run, facts)
+        guard let daily = figures.megabytesPerDay, let log = facts.daemon?.log else { return nil }
         let gets = "The audit daemon's log would get about \(text(daily)) MB a day of them"
-        guard let capacity = log.capacityBytes else { return .pass("measured_log", "\(gets).") }
-        let hours = EvidenceAllowance.hours(
-            capacity: Double(capacity), bytesPerEvent: bytes, rate: perSecond(run))
+        guard log.capacityBytes != nil else { return .pass("measured_log", "\(gets).") }
+        let hours = figures.hoursOfLog ?? .infinity
         let end = log.rotates ? "rotate its oldest evidence away" : "be full"
         let when = hours > 10_000 ? "not within a year" : "within \(text(hours)) hours"
         let sentence = "\(gets); it would \(end) \(when)."

@@ -14,7 +14,7 @@ struct MeasuredRun {
     var daemonProcessor: Double?
     /// What the guard did, a line each.
     var steps: [String] = []
-    var lost: UInt32 = 0
+    var lost = 0
     /// Milliseconds that calls waited for room in the queue, all callers together.
     var waited = 0.0
     /// What the self-test did, and what its row says of it; nil when there is none.
@@ -86,7 +86,9 @@ struct Measurement: ~Copyable {
         if let theirs, let now = ProcScanner.processorTicks(daemon), daemon != 0 {
             result.daemonProcessor = Double(now &- min(now, theirs)) / 100
         }
-        result.lost = after.lost &- before.lost
+        var losses = LossTracker()
+        for status in [before, after] { losses.sawKernelLost(status.lost, at: 0) }
+        result.lost = losses.total
         result.waited = Double(after.backlogWaitActual &- before.backlogWaitActual) * Clock.tick()
         result.expected = counts
         result.row = ledger.takeRows(now: Clock.wall()).first { $0.pid == counts.pid }

@@ -7,7 +7,7 @@ public final class EventPipeline {
     private let main: NodeReader
     /// Of those that name one, by `node=NAME `.
     private var nodes: [[UInt8]: NodeReader] = [:]
-    private let makeNode: () throws -> NodeReader
+    private let makeNode: () throws(AuditError) -> NodeReader
     private var lastNode: (name: [UInt8], reader: NodeReader)
     public let ledger: SocketLedger
     private let live: Bool
@@ -38,10 +38,10 @@ public final class EventPipeline {
         self.live = live
         self.wantsScripts = wantsScripts
         let names = ledger.names
-        main = try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
-        makeNode = {
+        makeNode = { () throws(AuditError) in
             try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
         }
+        main = try makeNode()
         lastNode = ([], main)
         if !live { main.divertNodes() }
     }
