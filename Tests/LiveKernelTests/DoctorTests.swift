@@ -129,10 +129,7 @@ extension Live {
         }
 
         @Test func besideAuditd() throws {
-            try Skips.need("auditd")
-            let before = try AuditState.read()
-            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
-            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            let before = try AuditDaemon.stateBefore()
             defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
             let daemon = try AuditDaemon(
                 [
@@ -188,10 +185,7 @@ extension Live {
                 ("space_left", "%5", true), ("num_logs", "five" + String(repeating: " ", count: 150), true),
             ])
         func auditdTakesWhatDoctorTakes(_ name: String, _ value: String, _ takes: Bool) throws {
-            try Skips.need("auditd")
-            let before = try AuditState.read()
-            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
-            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            let before = try AuditDaemon.stateBefore()
             defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
             guard takes else {
                 #expect(throws: LiveError.self) { _ = try AuditDaemon([name: value]) }

@@ -11,10 +11,7 @@ extension Live {
         ]
 
         private func beside(_ conf: [String: String], _ body: () throws -> Void) throws {
-            try Skips.need("auditd")
-            let before = try AuditState.read()
-            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
-            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            let before = try AuditDaemon.stateBefore()
             defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
             let daemon = try AuditDaemon(conf)
             let with = try AuditState.read()

@@ -7,10 +7,7 @@ extension Live {
     @Suite struct GuardAtWork {
         /// Beside a daemon with a queue as administrators have it.
         private func besideDaemon(_ body: (AuditDaemon) throws -> Void) throws {
-            try Skips.need("auditd")
-            let before = try AuditState.read()
-            guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
-            guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+            let before = try AuditDaemon.stateBefore()
             defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
             let daemon = try AuditDaemon()
             try AuditState.with(settings: ["backlog_limit": "8192"]) { try body(daemon) }

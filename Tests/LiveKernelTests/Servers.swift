@@ -144,6 +144,17 @@ final class AuditDaemonFolder {
     }
 }
 
+extension AuditDaemon {
+    /// The host before one of ours starts; skips where it has one already, or another sockaudit runs.
+    static func stateBefore() throws -> AuditState {
+        try Skips.need("auditd")
+        let before = try AuditState.read()
+        guard before.settings["pid"] == "0" else { try Skips.skip("an audit daemon of the host runs") }
+        guard before.foreign.isEmpty else { try Skips.skip("another sockaudit runs on this host") }
+        return before
+    }
+}
+
 /// An audit daemon of our own.
 final class AuditDaemon {
     private let folder: AuditDaemonFolder
