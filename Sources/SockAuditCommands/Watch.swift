@@ -138,6 +138,7 @@ struct Watch: ParsableCommand {
         settings.lifetime = lifetime
         settings.inputs = input
         settings.report = report
+        settings.version = SockAudit.version
         settings.format =
             format
             ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)

@@ -175,7 +175,9 @@ struct ReplayReport {
 
     private init(_ code: Int32, _ data: Data?) throws {
         self.code = code
-        guard let data, !data.isEmpty else {
+        // As a script would: lines of other schemas say what the report is of, and where it ends.
+        let mark = Data("{\"schema\":\"sockaudit.table/1\",".utf8)
+        guard let data = data?.split(separator: 0x0A).last(where: { $0.starts(with: mark) }) else {
             (table, rows, objects, totals, reasons, verdict) = (nil, [], [], ReplayFigures(), [:], "")
             return
         }

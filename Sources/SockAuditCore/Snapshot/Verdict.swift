@@ -31,12 +31,14 @@ public struct Reason: Equatable, Sendable {
         case backlogWait = "backlog_wait"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
+        /// Tables are missing from the report file: there was no room for them.
+        case reportGap = "report_gap"
 
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
             case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder: nil
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .reportGap: nil
             default: .partial
             }
         }

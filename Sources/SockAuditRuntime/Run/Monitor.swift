@@ -68,6 +68,7 @@ public struct Monitor: ~Copyable {
         var monitor = Monitor(
             settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
             keeper: keeper, printer: printer, host: host)
+        monitor.printer.rules = report.rules
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
         ledger.watchingSince = monitor.startedWall
         let tables = SocketTables()

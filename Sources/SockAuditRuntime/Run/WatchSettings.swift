@@ -16,6 +16,8 @@ public struct WatchSettings: Sendable {
     public var lifetime: Double?
     public static let defaultLifetime = 86_400.0
     public var report: String?
+    /// What a report says it was written by.
+    public var version = ""
     public var format = Format.text
     public var style = TextTable.Style()
     public var order = RowOrder.open
