@@ -18,7 +18,7 @@ public struct SockAudit: ParsableCommand {
             be audited; 4 done, but some table was LOSSY or PARTIAL; 5 --fail-open reached; 64 usage.
             """,
         version: version,
-        subcommands: [Watch.self, Doctor.self, Rules.self, Verify.self, SelfTest.self],
+        subcommands: [Watch.self, Doctor.self, Rules.self, Diff.self, Verify.self, SelfTest.self],
         defaultSubcommand: Watch.self)
 
     public init() {}
