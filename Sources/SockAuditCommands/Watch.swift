@@ -45,7 +45,7 @@ struct Watch: ParsableCommand {
     @Option(help: "Show only the first rows; totals are those of all.")
     var top: Int?
 
-    @Option(help: "process, name, exe or auid.")
+    @Option(help: "process, name, exe, auid or unit (systemd unit or container).")
     var groupBy: WatchSettings.Grouping = .process
 
     @Option(help: "Count only these of tcp, udp, other (joined by commas).")

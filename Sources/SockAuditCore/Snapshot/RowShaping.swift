@@ -1,6 +1,6 @@
 /// What `--family` and `--group-by` make of the rows. Figures are always sums.
 public enum RowShaping {
-    public enum Grouping: Sendable { case process, name, exe, auid }
+    public enum Grouping: Sendable { case process, name, exe, auid, unit }
 
     /// - Parameter families: sockets of other families are left out, and rows without any.
     public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
@@ -36,6 +36,7 @@ public enum RowShaping {
             switch grouping {
             case .exe: name = row.exe.isEmpty ? row.name : row.exe
             case .auid: name = Array((row.auid == AuditEvent.unset ? "unset" : "\(row.auid)").utf8)
+            case .unit: name = row.unit.isEmpty ? Array("(unknown)".utf8) : row.unit
             default: name = row.name
             }
             let key = Key(node: row.node, name: name)
@@ -49,6 +50,7 @@ public enum RowShaping {
             sum.pid = 0
             sum.figures += row.figures
             sum.drift += row.drift
+            (sum.descriptors, sum.descriptorLimit) = (0, 0)
             sum.duration = max(sum.duration, row.duration)
             sum.start = sum.start == 0 ? row.start : min(sum.start, row.start == 0 ? sum.start : row.start)
             if sum.exe != row.exe { sum.exe = [] }

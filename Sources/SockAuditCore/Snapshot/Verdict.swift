@@ -29,6 +29,8 @@ public struct Reason: Equatable, Sendable {
         /// Sockets that came by accept and the like keep growing: a server leaks those.
         case othersGrow = "others_grow"
         case backlogWait = "backlog_wait"
+        /// A process holds nearly as many descriptors as it may.
+        case limitNear = "limit_near"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
         /// Tables are missing from the report file: there was no room for them.
@@ -38,7 +40,7 @@ public struct Reason: Equatable, Sendable {
         public var verdict: Verdict? {
             switch self {
             case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .reportGap: nil
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .reportGap, .limitNear: nil
             default: .partial
             }
         }

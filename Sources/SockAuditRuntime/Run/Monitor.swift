@@ -49,9 +49,11 @@ public struct Monitor: ~Copyable {
         do { try Privileges.dropToReader() } catch { messages.error(error.description) }
 
         let names = NameTable()
-        let scanner = ProcScanner(clock: clock, names: names)
+        let scanner = ProcScanner(clock: clock, names: names, readsUnits: settings.grouping == .unit)
         let ledger = SocketLedger(
-            settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
+            settings: .init(
+                live: true, light: settings.mode == .light, units: settings.grouping == .unit),
+            scope: settings.scope, names: names,
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
             ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)

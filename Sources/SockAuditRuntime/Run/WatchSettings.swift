@@ -5,7 +5,7 @@ import SockAuditCore
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
     public enum Format: String, CaseIterable, Sendable { case text, json }
-    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid }
+    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, unit }
 
     public var scope = Scope.all
     public var interval = 7.0
