@@ -225,6 +225,7 @@ public struct Monitor: ~Copyable {
     }
 
     private mutating func reopen() {
+        guard settings.report != nil else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }
