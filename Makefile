@@ -23,7 +23,7 @@ help: ## this list
 	@echo
 	@echo '  make run ARGS="--count 2" passes options on; so do demo, test, bench and bench-harm'
 
-deps: ## install libaudit-dev and libauparse-dev if missing, nothing else (sudo when not root)
+deps: ## install libaudit-dev, libauparse-dev and zlib1g-dev if missing, nothing else (sudo when not root)
 	@sh .ci/deps.sh build
 
 deps-test: ## install what the tests drive (auditd, strace, curl, nginx ...); starts no daemon

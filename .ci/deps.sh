@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, and nothing else: a second run finds everything and is instant.
 #
-#   deps.sh build    what `make build` and `make run` need: two header packages, no program
+#   deps.sh build    what `make build` and `make run` need: three header packages, no program
 #   deps.sh test     what the tests and the benchmark drive
 #
 # No daemon is started. Debian's auditd, nginx, redis and sshd packages start theirs on
@@ -13,6 +13,7 @@ build_list() {
     cat <<'LIST'
 libaudit-dev|/usr/include/libaudit.h|audit rules and kernel status
 libauparse-dev|/usr/include/auparse.h|reading audit records
+zlib1g-dev|/usr/include/zlib.h|reading .gz logs
 LIST
 }
 test_list() {
@@ -28,13 +29,17 @@ python3|python3|workloads, synthetic logs, the benchmark
 gcc|gcc|builds the workloads and the C yardstick
 libc6-dev|/usr/include/stdio.h|the same
 procps|ps|looks at test processes
-iproute2|ss|counts open sockets independently of us
+iproute2|ss|counts open sockets independently of us; joins the network namespaces of a small fleet
+audispd-plugins|audisp-remote|sends audit records to a central auditd, as a fleet does
 LIST
 }
 optional_list() {
     cat <<'LIST'
 bpftrace|bpftrace|a second independent counter, in the kernel
 gcc-multilib|/usr/include/gnu/stubs-32.h|builds a 32-bit workload (x86_64 only)
+xz-utils|xz|reading .xz logs
+zstd|zstd|reading .zst logs
+bzip2|bzip2|reading .bz2 logs
 LIST
 }
 

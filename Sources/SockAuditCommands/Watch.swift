@@ -30,6 +30,8 @@ struct Watch: ParsableCommand {
         help: "Read these logs, folders of logs, or - for standard input, instead of the kernel.")
     var input: [String] = []
 
+    @OptionGroup var replay: ReplayOptions
+
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
@@ -45,7 +47,8 @@ struct Watch: ParsableCommand {
     @Option(help: "Show only the first rows; totals are those of all.")
     var top: Int?
 
-    @Option(help: "process, name, exe, auid or unit (systemd unit or container).")
+    @Option(
+        help: "process, name, exe, auid, node (host of a merged log) or unit (systemd unit or container).")
     var groupBy: WatchSettings.Grouping = .process
 
     @Option(help: "Count only these of tcp, udp, other (joined by commas).")
@@ -62,6 +65,9 @@ struct Watch: ParsableCommand {
 
     @Option(help: "auto, multicast or unicast: which of the kernel's record streams.")
     var source: WatchSettings.Source = .auto
+
+    @Option(help: "auto or auparse: whether libauparse reads every record, or only what is odd.")
+    var decoder: WatchSettings.Decoder = .auto
 
     @Option(help: "Exit with 5 when the sockets still open, all rows together, reach this number.")
     var failOpen: Int?
@@ -97,6 +103,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        try replay.validate(inputs: input, utc: utc)
         if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
             throw ValidationError(
                 "This version writes text and JSON; \(ending) is not there yet. Say --format.")
@@ -151,11 +158,13 @@ struct Watch: ParsableCommand {
         settings.modeIsAuto = mode == .auto
         settings.budget = budget
         settings.source = source
+        settings.decoder = decoder
         settings.failOpen = failOpen
         settings.clears = !noClear && getenv("TERM").map { String(cString: $0) } != "dumb"
         settings.quiet = quiet
         settings.utc = utc
         settings.force = force
+        try replay.apply(to: &settings)
         try Outcome.exit { () throws(AuditError) in
             try settings.inputs.isEmpty ? Monitor.run(settings) : Replay.run(settings)
         }
@@ -179,4 +188,5 @@ enum ModeArgument: String, CaseIterable, ExpressibleByArgument {
 extension RowOrder: ExpressibleByArgument {}
 extension WatchSettings.Format: ExpressibleByArgument {}
 extension WatchSettings.Source: ExpressibleByArgument {}
+extension WatchSettings.Decoder: ExpressibleByArgument {}
 extension WatchSettings.Grouping: ExpressibleByArgument {}

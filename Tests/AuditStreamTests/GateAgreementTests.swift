@@ -88,7 +88,7 @@ import Testing
             for name in ["audit.log", "audit.log.1"] {
                 try Data((line + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
             }
-            _ = try InputSet.expand([folder])
+            _ = try InputSet.files([folder])
         }
     }
 }

@@ -87,11 +87,10 @@ final class Nginx {
     }
 }
 
-/// An audit daemon of our own, with nothing of the host's configuration.
-final class AuditDaemon {
+/// What an audit daemon of the tests reads, and nothing of the host's configuration.
+final class AuditDaemonFolder {
     private let folder: Scratch
-    let child: Child
-    var pid: pid_t { child.pid }
+    var path: String { folder.path }
     let logFolder: String
     var log: String { logFolder + "/audit.log" }
     var conf: String { folder.file("auditd.conf") }
@@ -142,6 +141,20 @@ final class AuditDaemon {
         // auditd leaves a last line without an end out.
         let text = lines.map { "\($0)\n" } + changes.map { "\($0.key) = \($0.value)\n" }
         try folder.write("auditd.conf", text.joined(), mode: 0o640)
+    }
+}
+
+/// An audit daemon of our own.
+final class AuditDaemon {
+    private let folder: AuditDaemonFolder
+    let child: Child
+    var pid: pid_t { child.pid }
+    var logFolder: String { folder.logFolder }
+    var log: String { folder.log }
+    var conf: String { folder.conf }
+
+    init(_ changes: [String: String] = [:], plugins: [String: String] = [:]) throws {
+        folder = try AuditDaemonFolder(changes, plugins: plugins)
         let child = try Child("auditd", ["-n", "-c", folder.path])
         self.child = child
         try eventually("auditd registers; \(child.err)") {

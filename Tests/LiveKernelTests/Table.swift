@@ -70,6 +70,7 @@ struct Table: Decodable {
         var text: String
     }
     struct Row: Decodable {
+        var node: String
         var pid: Int32
         var start: String
         var name: String

@@ -5,6 +5,7 @@ import SockAuditCore
 struct ReplayCounter {
     struct Record {
         var serial: Int
+        var stamp: Double
         var number: Int
         var ok: Bool
         var exit: Int
@@ -15,9 +16,24 @@ struct ReplayCounter {
     private(set) var figures: [Int: ReplayFigures] = [:]
     private var held: [Int: [UInt64: (family: SocketFamily, leaves: Bool)]] = [:]
 
-    init(_ lines: [String]) {
+    /// - Parameters:
+    ///   - from: what was opened before the first record that is stamped then or later is not counted.
+    ///   - to: what is stamped later is left out. Both in seconds.
+    init(_ lines: [String], from: Double = 0, to: Double = .infinity) {
         let records = lines.compactMap(Self.parse).sorted { $0.serial < $1.serial }
-        for record in records where record.ok { apply(record) }
+        var isInside = false
+        for record in records where record.stamp <= to {
+            if !isInside && record.stamp >= from {
+                isInside = true
+                figures = [:]
+                held = [:]
+            }
+            if record.ok { apply(record) }
+        }
+        if !isInside {
+            figures = [:]
+            held = [:]
+        }
         for (pid, sockets) in held {
             for (_, socket) in sockets { figures[pid, default: .init()].open.add(socket.family) }
         }
@@ -38,7 +54,8 @@ struct ReplayCounter {
             fields[name[...]].flatMap { UInt64($0, radix: 16) } ?? 0
         }
         return Record(
-            serial: serial, number: number, ok: fields["success"].map { $0 == "yes" } ?? true,
+            serial: serial, stamp: Double(line.split(separator: "(")[1].prefix { $0 != ":" }) ?? 0,
+            number: number, ok: fields["success"].map { $0 == "yes" } ?? true,
             exit: fields["exit"].flatMap { Int($0) } ?? 0, arguments: arguments, pid: pid)
     }
 

@@ -171,7 +171,8 @@ struct ReplayDamageTests {
         let report = try ReplayReport.run(try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4)))
         report.checkSums()
         #expect(report.code == 2)
-        #expect(report.reasons["unreadable"] == 1)
+        #expect(report.reasons["input_damaged"] == 1)
+        #expect(report.verdict == "lossy")
         #expect(!report.rows.isEmpty)
     }
 

@@ -35,7 +35,13 @@ struct ReplayStory: Sendable, CustomTestStringConvertible {
         ReplayStory(
             log: "two_boots",
             rows: ["100 nginx": [[2, 1, 1, 0], [1, 0, 0, 1]], "101 nginx": [[1, 0, 0, 1]]]),
+        // Two hosts with one pid, in the lines of a syslog daemon, of the kernel's log, of a journal.
+        ReplayStory(log: "syslog", rows: twoHosts, reasons: ["skipped_lines": 2]),
+        ReplayStory(log: "kernel", rows: twoHosts, code: 4, reasons: ["kernel_lost": 7]),
+        ReplayStory(log: "journal", rows: twoHosts),
     ]
+
+    private static let twoHosts = ["web1/100 nginx": [[3, 1, 0, 2]], "db7/100 sshd": [[2, 0, 2, 0]]]
 
     /// Held to what the processes did. Not `lost`, whose records cannot tell it.
     static let recorded = [

@@ -173,11 +173,32 @@ struct ReplayReport {
             code, try? Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report.json")))
     }
 
-    private init(_ code: Int32, _ data: Data?) throws {
+    /// All tables of one replay, in their order.
+    static func tables(
+        _ inputs: String..., scope: Scope = .all, change: (inout WatchSettings) -> Void
+    ) throws -> [ReplayReport] {
+        let folder = try ReplayFolder()
+        var settings = WatchSettings()
+        settings.inputs = inputs
+        settings.report = "\(folder.path)/report.json"
+        settings.format = .json
+        settings.scope = scope
+        settings.quiet = true
+        settings.utc = true
+        change(&settings)
+        let code = try OneAtATime.run { try Replay.run(settings) }
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report.json"))
+        return try data.split(separator: 0x0A).filter(isTable).map { try ReplayReport(code, $0) }
+    }
+
+    static func isTable(_ line: Data) -> Bool {
+        line.starts(with: Data("{\"schema\":\"sockaudit.table/1\",".utf8))
+    }
+
+    init(_ code: Int32, _ data: Data?) throws {
         self.code = code
         // As a script would: lines of other schemas say what the report is of, and where it ends.
-        let mark = Data("{\"schema\":\"sockaudit.table/1\",".utf8)
-        guard let data = data?.split(separator: 0x0A).last(where: { $0.starts(with: mark) }) else {
+        guard let data = data?.split(separator: 0x0A).last(where: Self.isTable) else {
             (table, rows, objects, totals, reasons, verdict) = (nil, [], [], ReplayFigures(), [:], "")
             return
         }
@@ -208,6 +229,9 @@ struct ReplayReport {
         #expect(rows.reduce(ReplayCounts()) { $0 + $1.figures.opened } == totals.opened)
         #expect(rows.reduce(ReplayCounts()) { $0 + $1.figures.open } == totals.open)
     }
+
+    /// What the table's head says under a key.
+    func head<T>(_ key: String) throws -> T { try #require(table?[key] as? T) }
 
     func sockets(of pid: Int) -> ReplayFigures? { rows.first { $0.pid == pid }?.figures }
 }

@@ -14,6 +14,8 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
         case daemonRegistered = "daemon_registered"
         case kernelSilent = "kernel_silent"
         case inputFailed = "input_failed"
+        /// A compressed input that is cut or damaged: what came before was read.
+        case inputDamaged = "input_damaged"
         case outputFailed = "output_failed"
         case spawnFailed = "spawn_failed"
         case privilegesKept = "privileges_kept"

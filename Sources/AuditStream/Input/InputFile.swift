@@ -1,127 +1,143 @@
 import Glibc
 
-/// One opened input: a plain file, standard input, or the output of the decompressor that a
-/// compressed file needs.
-public struct InputFile: ~Copyable {
-    fileprivate let descriptor: Int32
-    private var child: pid_t
+/// One opened input: a plain file, standard input, or what is in a compressed file.
+public final class InputFile {
     public let path: String
-
-    /// Programs by the magic bytes that their files begin with. gzip is on every Debian; where
-    /// another is missing the error says so.
-    private static let decompressors: [(magic: [UInt8], program: String)] = [
-        ([0x1F, 0x8B], "gzip"), ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "xz"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"),
-        ([0x42, 0x5A, 0x68], "bzip2"),
-    ]
+    private let descriptor: Int32
+    private var gzip: GzipStream?
+    private var decompressor: Decompressor?
+    /// Read to see what the input is, and not given out yet.
+    private var head: [UInt8] = []
+    /// What can be read only once shows what it is when it is read.
+    private var isUndecided = false
+    /// The size of a file; nil where there is none to speak of (a pipe).
+    public let size: Int64?
+    private var taken: Int64 = 0
 
     /// - Parameter path: a file's path, or `-` for standard input.
-    public init(path: String) throws(AuditError) {
-        self.path = path
-        if path == "-" {
-            descriptor = STDIN_FILENO
-            child = 0
-            return
-        }
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else {
-            throw AuditError(
-                .inputFailed, errno: errno,
-                "The input \(path) cannot be read; check the path and its permissions.")
-        }
-        var head = [UInt8](repeating: 0, count: 8)
-        let count = pread(fd, &head, head.count, 0)
-        guard
-            let program = Self.decompressors.first(where: {
-                count >= $0.magic.count && head.starts(with: $0.magic)
-            })
-        else {
-            if count < 0 && errno != ESPIPE {
-                let code = errno
-                close(fd)
-                throw AuditError(
-                    .inputFailed, errno: code, "The input \(path) cannot be read; name a file, a folder or -."
-                )
-            }
-            descriptor = fd
-            child = 0
-            return
-        }
-        defer { close(fd) }
-        (descriptor, child) = try Self.spawn(program.program, reading: fd, path)
+    public convenience init(path: String) throws(AuditError) {
+        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw Self.unreadable(path) }
+        try self.init(path: path, descriptor: fd)
     }
 
-    deinit {
-        if descriptor != STDIN_FILENO { close(descriptor) }
-        if child > 0 {
-            kill(child, SIGTERM)
-            _ = SystemText.retrying { waitpid(child, nil, 0) }
+    /// - Parameter descriptor: the opened file, closed with this; it may have got another name since.
+    init(path: String, descriptor fd: Int32) throws(AuditError) {
+        self.path = path
+        var info = stat()
+        let isFile = fstat(fd, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
+        size = isFile ? Int64(info.st_size) : nil
+        descriptor = fd
+        guard isFile else {
+            if info.st_mode & S_IFMT == S_IFDIR {
+                errno = EISDIR
+                throw Self.unreadable(path)
+            }
+            isUndecided = true
+            return
         }
+        var start = [UInt8](repeating: 0, count: Compression.longest)
+        let count = pread(fd, &start, start.count, lseek(fd, 0, SEEK_CUR))
+        try decide(start.prefix(max(0, count)))
     }
+
+    private static func unreadable(_ path: String) -> AuditError {
+        AuditError(
+            .inputFailed, errno: errno,
+            "The input \(path) cannot be read; check the path and its permissions.")
+    }
+
+    /// - Parameter start: the first bytes; a file is still at its beginning, of a pipe they are in `head`.
+    private func decide(_ start: ArraySlice<UInt8>) throws(AuditError) {
+        isUndecided = false
+        guard let kind = Compression.of(start) else { return }
+        if kind == .gzip {
+            gzip = GzipStream(head: head)
+            head = []
+            guard gzip != nil else { throw AuditError(.inputFailed, "There is no memory to read \(path).") }
+            return
+        }
+        guard size != nil else {
+            throw AuditError(
+                .inputFailed,
+                "The input \(path) is compressed with \(kind.program) and cannot be read from a pipe; give the file's name, or `\(kind.program) -dc` before the pipe."
+            )
+        }
+        // Its own descriptor: it lives as long as the program does.
+        decompressor = try Decompressor(kind, file: fcntl(descriptor, F_DUPFD_CLOEXEC, 3), path: path)
+    }
+
+    deinit { if descriptor != STDIN_FILENO { close(descriptor) } }
 
     /// - Returns: bytes read; 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
-        let count = SystemText.retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+        while isUndecided {
+            let count = try readHead()
+            if count == 0 || !Compression.isUndecided(head) { try decide(head[...]) }
+        }
+        if !head.isEmpty {
+            let count = min(head.count, buffer.count)
+            buffer.copyBytes(from: head.prefix(count))
+            head.removeFirst(count)
+            return count
+        }
+        let (descriptor, path) = (descriptor, path)
+        let source = decompressor?.output ?? descriptor
+        var raw = 0
+        func refill(_ room: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
+            let count = SystemText.retrying { Glibc.read(source, room.baseAddress, room.count) }
+            guard count >= 0 else {
+                throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
+            }
+            raw += count
+            return count
+        }
+        defer { taken += Int64(raw) }
+        if let count = try gzip?.read(into: buffer, refill) { return count }
+        return try refill(buffer)
+    }
+
+    private func readHead() throws(AuditError) -> Int {
+        var block = [UInt8](repeating: 0, count: 65_536)
+        let count = SystemText.retrying { Glibc.read(descriptor, &block, block.count) }
         guard count >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
         }
+        head += block.prefix(count)
+        taken += Int64(count)
         return count
     }
 
-    /// After the end: whether a decompressor was content with the whole file.
-    public mutating func finish() throws(AuditError) {
-        guard child > 0 else { return }
-        var status: Int32 = 0
-        let ended = child
-        child = 0
-        _ = SystemText.retrying { waitpid(ended, &status, 0) }
-        guard status == 0 else {
+    /// How far the file has been read, in bytes of what is on disk.
+    public var position: Int64 { decompressor?.position ?? taken }
+
+    /// After the end: whether a compressed input was whole.
+    public func finish() throws(AuditError) {
+        let isWhole = decompressor?.finish() ?? !(gzip?.isDamaged ?? false)
+        guard isWhole else {
             throw AuditError(
-                .inputFailed,
+                .inputDamaged,
                 "The compressed input \(path) is damaged or cut; what came before the damage was read.")
         }
     }
 
-    private static func spawn(
-        _ program: String, reading fd: Int32, _ path: String
-    ) throws(AuditError) -> (Int32, pid_t) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
-            throw AuditError(.spawnFailed, errno: errno, "No pipe could be made to read \(path).")
-        }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-        var pid: pid_t = 0
-        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("-dc"), nil]
-        defer { for argument in arguments { free(argument) } }
-        let code = posix_spawnp(&pid, program, &actions, nil, arguments, environ)
-        close(ends[1])
-        guard code == 0 else {
-            close(ends[0])
-            throw AuditError(
-                .spawnFailed, errno: code,
-                "\(path) is compressed and needs the program \(program), which could not be started; install it."
-            )
-        }
-        return (ends[0], pid)
-    }
-}
+    /// What a wait ended with.
+    public enum Wake: Sendable { case readable, stopped, timeout }
 
-extension InputFile {
     /// Waits until there is something to read (or the end of it).
-    /// - Returns: false when `stop` became readable instead: a signal asks us to end.
-    public func waitReadable(or stop: Int32) throws(AuditError) -> Bool {
+    /// - Parameters:
+    ///   - stop: readable when a signal asks us to end.
+    ///   - milliseconds: how long at most; negative for as long as it takes.
+    public func wait(or stop: Int32, milliseconds: Int32 = -1) throws(AuditError) -> Wake {
+        let isReady = !head.isEmpty || gzip?.hasInput ?? false
         var waiting = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: decompressor?.output ?? descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
         ]
-        guard SystemText.retrying({ poll(&waiting, 2, -1) }) > 0 else {
+        guard SystemText.retrying({ poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the input \(path) failed.")
         }
-        return waiting[1].revents == 0
+        if waiting[1].revents != 0 { return .stopped }
+        return isReady || waiting[0].revents != 0 ? .readable : .timeout
     }
 }

@@ -2,12 +2,37 @@ import Glibc
 
 /// The files that `--input` names, oldest first.
 public enum InputSet {
-    /// Folders are replaced by the audit logs in them (audit.log, audit.log.1, audit.log.2.gz ...).
-    public static func expand(_ paths: [String]) throws(AuditError) -> [String] {
-        var files: [String] = []
+    /// One of them.
+    public struct File: Equatable, Sendable {
+        public var path: String
+        /// The stamp of its first record (ms); nil where none was found near its beginning.
+        public var first: Int64?
+        /// The newest among the first ones: a file may begin with a late record, of a host whose clock or queue
+        /// is behind.
+        var head: Int64?
+        /// In bytes on disk; nil where it has none (a pipe).
+        public var size: Int64?
+        /// A running daemon renames its logs while we read: what was found is what is read.
+        var held: HeldFile?
+
+        /// Opens it at its beginning.
+        public func open() throws(AuditError) -> InputFile {
+            guard let held, let descriptor = held.take() else { return try InputFile(path: path) }
+            return try InputFile(path: path, descriptor: descriptor)
+        }
+
+        public static func == (a: File, b: File) -> Bool {
+            (a.path, a.first, a.size) == (b.path, b.first, b.size)
+        }
+    }
+
+    /// Folders are replaced by the audit logs in them (audit.log, audit.log.1, audit.log.2.gz ...), and
+    /// all is put in the order of the stamps inside: `audit.log*` comes from the shell newest first.
+    public static func files(_ paths: [String]) throws(AuditError) -> [File] {
+        var files: [File] = []
         for path in paths {
             if path == "-" || !isFolder(path) {
-                files.append(path)
+                files.append(file(path))
                 continue
             }
             let found = try logs(in: path)
@@ -19,7 +44,19 @@ public enum InputSet {
             }
             files += found
         }
-        return files
+        // Nobody knows what will come from standard input.
+        return paths.contains("-") ? files : ordered(files)
+    }
+
+    /// By stamp; a file that has none stays behind the one that it follows.
+    private static func ordered(_ files: [File]) -> [File] {
+        var last = files.lazy.compactMap(\.head).first ?? 0
+        var keys: [Int64] = []
+        for file in files {
+            last = file.head ?? last
+            keys.append(last)
+        }
+        return files.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.map { files[$0] }
     }
 
     private static func isFolder(_ path: String) -> Bool {
@@ -27,34 +64,24 @@ public enum InputSet {
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 
-    private static func logs(in folder: String) throws(AuditError) -> [String] {
+    private static func logs(in folder: String) throws(AuditError) -> [File] {
         guard let directory = opendir(folder) else {
             throw AuditError(
                 .inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
         }
         defer { closedir(directory) }
-        var found: [(path: String, first: Int64, number: Int)] = []
+        var found: [(path: String, number: Int)] = []
         while let entry = readdir(directory) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             guard name.contains(".log"), !name.hasPrefix(".") else { continue }
             let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
-            if isFolder(path) { continue }
-            found.append((path, firstStamp(path), rotation(name)))
+            if !isFolder(path) { found.append((path, rotation(name))) }
         }
-        // By the stamps inside. A file that has none stands where its rotation number puts it,
-        // highest oldest: it takes over the stamp of the one before.
+        // A file without a stamp stands where its rotation number puts it, highest oldest.
         found.sort { a, b in a.number != b.number ? a.number > b.number : a.path < b.path }
-        var last = found.first { $0.first != .max }?.first ?? 0
-        for index in found.indices {
-            if found[index].first == .max { found[index].first = last }
-            last = found[index].first
-        }
-        let order = found.indices.sorted {
-            (found[$0].first, $0) < (found[$1].first, $1)
-        }
-        return order.map { found[$0].path }
+        return found.map { file($0.path) }
     }
 
     /// audit.log.3.gz is 3, audit.log is 0.
@@ -62,25 +89,66 @@ public enum InputSet {
         name.split(separator: ".").compactMap { Int($0) }.last ?? 0
     }
 
-    /// The stamp of a file's first record in milliseconds; .max when none is found at its start.
-    private static func firstStamp(_ path: String) -> Int64 {
-        guard let file = try? InputFile(path: path) else { return .max }
-        var block = [UInt8](repeating: 0, count: 16_384)
-        let count =
-            (try? block.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) })
-            ?? 0
-        for line in block.prefix(count).split(separator: 0x0A) {
-            let text = Array(line)
-            guard text.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record,
-                let stamp = text.firstRange(of: Array(" msg=audit(".utf8))
-            else { continue }
-            let digits = text[stamp.upperBound...].prefix { $0 != UInt8(ascii: ":") }
-            let parts = digits.split(separator: UInt8(ascii: "."))
-            guard parts.count == 2, let seconds = Int64(String(decoding: parts[0], as: UTF8.self)),
-                let millis = Int64(String(decoding: parts[1], as: UTF8.self))
-            else { continue }
-            return seconds.multipliedReportingOverflow(by: 1_000).partialValue &+ millis
+    private static func file(_ path: String) -> File {
+        var info = stat()
+        guard path != "-", stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+            return File(path: path)
         }
-        return .max
+        // Held before it is looked into: both are of one file then. (With too many of them, by its name.)
+        let held = HeldFile(path)
+        let stamps = stamps(path)
+        return File(
+            path: path, first: stamps.first, head: stamps.newest, size: Int64(info.st_size), held: held)
+    }
+
+    /// The stamps of a file's first record and of the newest of the block that it is in, in milliseconds; nil
+    /// when none is found at its start.
+    private static func stamps(_ path: String) -> (first: Int64?, newest: Int64?) {
+        guard let file = try? InputFile(path: path) else { return (nil, nil) }
+        var splitter = LineSplitter()
+        var first: Int64?
+        var newest: Int64?
+        func note(_ line: UnsafeBufferPointer<UInt8>) {
+            guard let stamp = RecordStamp.milliseconds(line) else { return }
+            first = first ?? stamp
+            newest = max(newest ?? stamp, stamp)
+        }
+        var block = [UInt8](repeating: 0, count: 65_536)
+        for _ in 0..<mostBlocks where first == nil {
+            let count = try? block.withUnsafeMutableBytes { bytes throws(AuditError) in
+                try file.read(into: bytes)
+            }
+            guard let count, count > 0 else { break }
+            block[..<count].withUnsafeBufferPointer { bytes in
+                splitter.push(bytes) { note($0) }
+            }
+        }
+        if first == nil { splitter.finish { note($0) } }
+        return (first, newest)
+    }
+
+    /// Of a general log a megabyte may pass before the first audit record.
+    private static let mostBlocks = 16
+}
+
+/// A file that is open and waits to be read.
+final class HeldFile: @unchecked Sendable {
+    private let path: String
+    private let descriptor: Int32
+
+    /// - Returns: nil when it cannot be opened (too many open files); the reading will say why.
+    init?(_ path: String) {
+        self.path = path
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0 { return nil }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Another descriptor of it, at its beginning.
+    func take() -> Int32? {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+        if copy >= 0 { lseek(copy, 0, SEEK_SET) }
+        return copy >= 0 ? copy : nil
     }
 }

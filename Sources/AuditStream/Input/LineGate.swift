@@ -1,3 +1,5 @@
+import Glibc
+
 /// Decides line by line what may go into the parser. Pure: bytes in, verdict out.
 ///
 /// libauparse drops what it cannot read without a word; here every such line is counted.
@@ -50,83 +52,5 @@ public enum LineGate {
         guard digits.contains(count), text.first == UInt8(ascii: mark) else { return false }
         text = text.dropFirst()
         return true
-    }
-}
-
-/// Cuts a stream of blocks into lines, across the blocks' borders, and hands over the lines that
-/// are records. A line that never ends is given up after ``longest`` bytes and counted.
-public struct LineSplitter {
-    public struct Counters: Equatable, Sendable {
-        public var records = 0
-        public var damaged = 0
-        public var foreign = 0
-    }
-
-    /// Far above the longest record (MAX_AUDIT_MESSAGE_LENGTH 8970 plus what ENRICHED appends).
-    static let longest = 1 << 17
-
-    public private(set) var counters = Counters()
-    private var carry: [UInt8] = []
-    private var skipping = false
-
-    public init() {}
-
-    /// - Parameter record: gets each record with its newline.
-    public mutating func push(
-        _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
-    ) {
-        var rest = block[...]
-        while let newline = rest.firstIndex(of: 0x0A) {
-            let end = rest.index(after: newline)
-            let line = UnsafeBufferPointer(rebasing: rest[..<end])
-            rest = rest[end...]
-            if skipping {
-                skipping = false
-            } else if carry.isEmpty {
-                judge(line, record)
-            } else {
-                carry.append(contentsOf: line)
-                carry.withUnsafeBufferPointer { judge($0, record) }
-                carry.removeAll(keepingCapacity: true)
-            }
-        }
-        if skipping { return }
-        carry.append(contentsOf: rest)
-        if carry.count > Self.longest {
-            counters.damaged += 1
-            carry.removeAll(keepingCapacity: false)
-            skipping = true
-        }
-    }
-
-    /// The end of the input: a last line without a newline is judged too.
-    public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
-        defer {
-            carry.removeAll(keepingCapacity: true)
-            skipping = false
-        }
-        guard !carry.isEmpty else { return }
-        carry.append(0x0A)
-        carry.withUnsafeBufferPointer { judge($0, record) }
-    }
-
-    private mutating func judge(
-        _ line: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
-    ) {
-        let text = UnsafeBufferPointer(rebasing: line.dropLast())
-        if text.count > Self.longest {
-            counters.damaged += 1
-            return
-        }
-        switch LineGate.judge(text) {
-        case .record:
-            counters.records += 1
-            guard text.last == 0x0D else { return record(line) }
-            // The parser would take a carriage return for part of the last field.
-            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
-        case .damaged: counters.damaged += 1
-        case .foreign: counters.foreign += 1
-        case .blank: break
-        }
     }
 }

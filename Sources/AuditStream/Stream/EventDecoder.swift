@@ -20,14 +20,15 @@ public final class EventDecoder {
     }
 
     public private(set) var counters = Counters()
-    private let names: NameTable
+    let names: NameTable
     /// Events of this process are our own.
-    private let ownPid: Int32
+    let ownPid: Int32
     /// PROCTITLE is read for the script's name.
-    private let wantsScripts: Bool
+    let wantsScripts: Bool
+    /// False when another counts the calls that lack their PROCTITLE.
+    var countsTitles = true
     private var calls = SyscallTable()
-    /// By node: whether calls have their PROCTITLE, and how many lacked it since the last that had.
-    private var titles: [NameID: (seen: Bool, lacking: Int)] = [:]
+    private var titles = TitleWatch()
     /// Filled by the callback, emptied by ``take(_:)``.
     private var ready: [AuditEvent] = []
     /// Changes of rules and switches, emptied by ``takeChanges()``.
@@ -44,6 +45,13 @@ public final class EventDecoder {
     /// Hands over what was decoded since the last time, in the order of the stream.
     public func take(_ body: (AuditEvent) -> Void) {
         for event in ready { body(event) }
+        ready.removeAll(keepingCapacity: true)
+    }
+
+    /// The same, all at once.
+    func takeAll(_ body: ([AuditEvent]) -> Void) {
+        if ready.isEmpty { return }
+        body(ready)
         ready.removeAll(keepingCapacity: true)
     }
 
@@ -81,7 +89,10 @@ public final class EventDecoder {
         } while auparse_next_record(au) > 0
         if isOurs { return }
         counters.events += 1
-        if isCall && ownPid == 0 { countTitle(au, hasTitle) }
+        if isCall && ownPid == 0 && countsTitles {
+            titles.saw(host(auparse_get_timestamp(au)?.pointee.host), hasTitle: hasTitle)
+            counters.torn = titles.torn
+        }
         guard let call else {
             if fields.malformed { counters.malformed += 1 }
             return
@@ -104,18 +115,6 @@ public final class EventDecoder {
             if case .socket = operation { event.kind = OperationBuilder.kind(call, fields) }
             ready.append(event)
         }
-    }
-
-    private func countTitle(_ au: OpaquePointer, _ hasTitle: Bool) {
-        let node = host(auparse_get_timestamp(au)?.pointee.host)
-        var found = titles[node] ?? (false, 0)
-        if hasTitle {
-            counters.torn += found.lacking
-            found = (true, 0)
-        } else if found.seen {
-            found.lacking += 1
-        }
-        titles[node] = found
     }
 
     private func host(_ text: UnsafePointer<CChar>?) -> NameID {

@@ -46,6 +46,16 @@ final class MessageBatch {
     }
 }
 
+/// Records beside the call's own that a run needs.
+public struct KeptRecords: OptionSet, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// PROCTITLE: it names scripts.
+    public static let titles = KeptRecords(rawValue: 1)
+    /// EOE: libauparse waits for it, the lane does not.
+    public static let ends = KeptRecords(rawValue: 2)
+}
+
 /// A classic socket filter (as tcpdump uses; no eBPF program) that keeps messages we never read
 /// out of our buffer. Source: domain.md, and the layout of struct nlmsghdr.
 enum MessageFilter {
@@ -58,8 +68,9 @@ enum MessageFilter {
     ]
 
     /// Failing to attach costs speed, not truth: the messages are then skipped here.
-    static func attach(to fd: Int32, keepTitles: Bool) {
-        let dropped = keepTitles ? beside : [AUDIT_PROCTITLE] + beside
+    static func attach(to fd: Int32, _ kept: KeptRecords) {
+        var dropped = kept.contains(.titles) ? beside : [AUDIT_PROCTITLE] + beside
+        if !kept.contains(.ends) { dropped.insert(AUDIT_EOE, at: 0) }
         let offset = UInt32(MemoryLayout<nlmsghdr>.offset(of: \nlmsghdr.nlmsg_type) ?? 4)
         var program = [sock_filter(code: UInt16(BPF_LD | BPF_H | BPF_ABS), jt: 0, jf: 0, k: offset)]
         for (index, type) in dropped.enumerated() {

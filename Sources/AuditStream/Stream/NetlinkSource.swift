@@ -33,24 +33,24 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     private static let wanted: [Int32] = [64 << 20, 32 << 20, 16 << 20]
 
     /// Joins the multicast group AUDIT_NLGRP_READLOG (needs CAP_AUDIT_READ).
-    public static func multicast(keepTitles: Bool) throws(AuditError) -> NetlinkSource {
-        try NetlinkSource(groups: 1 << (AUDIT_NLGRP_READLOG.rawValue - 1), keepTitles: keepTitles)
+    public static func multicast(_ kept: KeptRecords) throws(AuditError) -> NetlinkSource {
+        try NetlinkSource(groups: 1 << (AUDIT_NLGRP_READLOG.rawValue - 1), kept)
     }
 
     /// Registers us as the audit daemon. Only for a host that has none: see ``AuditControl/status()``.
-    public static func unicast(keepTitles: Bool) throws(AuditError) -> NetlinkSource {
-        try NetlinkSource(groups: 0, keepTitles: keepTitles)
+    public static func unicast(_ kept: KeptRecords) throws(AuditError) -> NetlinkSource {
+        try NetlinkSource(groups: 0, kept)
     }
 
-    private init(groups: UInt32, keepTitles: Bool) throws(AuditError) {
-        let fd = try Self.connect(groups: groups, keepTitles: keepTitles)
+    private init(groups: UInt32, _ kept: KeptRecords) throws(AuditError) {
+        let fd = try Self.connect(groups: groups, kept)
         descriptor = fd
         bufferBytes = Self.granted(fd)
         batch = MessageBatch()
         registered = groups == 0
     }
 
-    private static func connect(groups: UInt32, keepTitles: Bool) throws(AuditError) -> Int32 {
+    private static func connect(groups: UInt32, _ kept: KeptRecords) throws(AuditError) -> Int32 {
         let fd = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), NETLINK_AUDIT)
         guard fd >= 0 else {
             throw AuditError(.socketFailed, errno: errno, "The audit netlink socket could not be opened.")
@@ -76,12 +76,12 @@ public struct NetlinkSource: ~Copyable, RecordSource {
             throw AuditError(.socketFailed, errno: code, "The audit record stream could not be joined.")
         }
         guard groups == 0 else {
-            MessageFilter.attach(to: fd, keepTitles: keepTitles)
+            MessageFilter.attach(to: fd, kept)
             return fd
         }
         let result = audit_set_pid(fd, UInt32(bitPattern: getpid()), WAIT_YES)
         // After that: the kernel's answer is no record, and the filter would keep it away.
-        MessageFilter.attach(to: fd, keepTitles: keepTitles)
+        MessageFilter.attach(to: fd, kept)
         guard result > 0 else {
             _ = audit_set_pid(fd, 0, WAIT_NO)
             close(fd)

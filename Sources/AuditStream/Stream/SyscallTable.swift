@@ -36,6 +36,9 @@ struct SyscallTable {
         return entry == 0 ? nil : FollowedCall(rawValue: entry - 1)
     }
 
+    /// Whether libaudit knows the architecture that was last asked for.
+    var knowsLast: Bool { lastTable.count > 1 }
+
     /// Whether libaudit knows the architecture at all.
     mutating func knows(elf: UInt32) -> Bool { table(elf).count > 1 }
 

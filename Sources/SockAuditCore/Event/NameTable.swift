@@ -1,9 +1,9 @@
 /// A short handle for a byte string (comm, exe, node) that the ``NameTable`` keeps once.
 public struct NameID: Hashable, Sendable {
     public let index: UInt32
-    public init(index: UInt32) { self.index = index }
+    @inlinable public init(index: UInt32) { self.index = index }
     /// The empty name; every table holds it first.
-    public static let none = NameID(index: 0)
+    @inlinable public static var none: NameID { NameID(index: 0) }
 }
 
 /// Keeps each distinct byte string once, so that an event costs no allocation for its names.
@@ -25,6 +25,11 @@ public final class NameTable {
         return index < names.count ? names[index] : []
     }
 
+    /// The same for bytes that lie together.
+    public func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
+        bytes.isEmpty ? .none : internContiguous(bytes)
+    }
+
     /// The handle of these bytes; a new one if they were never seen.
     public func intern(_ bytes: some Collection<UInt8>) -> NameID {
         if bytes.isEmpty { return .none }
@@ -34,10 +39,10 @@ public final class NameTable {
 
     private func internContiguous(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
         let mask = slots.count - 1
-        var slot = Self.hash(bytes) & mask
+        var slot = hash(bytes) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
-            if names[index].elementsEqual(bytes) { return NameID(index: UInt32(index)) }
+            if isName(index, bytes) { return NameID(index: UInt32(index)) }
             slot = (slot + 1) & mask
         }
         names.append(Array(bytes))
@@ -46,21 +51,61 @@ public final class NameTable {
         return NameID(index: UInt32(names.count - 1))
     }
 
+    /// Eight bytes at a time: elementsEqual takes them one by one.
+    private func isName(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        names[index].withUnsafeBytes { name in
+            let bytes = UnsafeRawBufferPointer(bytes)
+            guard name.count == bytes.count else { return false }
+            var at = 0
+            while at + 8 <= name.count {
+                if name.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                    != bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                {
+                    return false
+                }
+                at += 8
+            }
+            while at < name.count {
+                if name[at] != bytes[at] { return false }
+                at += 1
+            }
+            return true
+        }
+    }
+
     private func grow() {
         var larger = [UInt32](repeating: 0, count: slots.count * 2)
         let mask = larger.count - 1
         for index in 1..<names.count {
-            var slot = names[index].withUnsafeBufferPointer { Self.hash($0) } & mask
+            var slot = names[index].withUnsafeBufferPointer { hash($0) } & mask
             while larger[slot] != 0 { slot = (slot + 1) & mask }
             larger[slot] = UInt32(index + 1)
         }
         slots = larger
     }
 
-    /// Seeded per process (Hasher), so that nobody can choose names that collide.
-    private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        var hasher = Hasher()
-        hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
-        return hasher.finalize()
+    /// Other numbers in each run, so that nobody can choose names that collide. (Hasher does the same and
+    /// takes five times as long for such short texts.)
+    private let seed = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max) | 1)
+
+    private func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        let bytes = UnsafeRawBufferPointer(bytes)
+        var state = seed.0 ^ UInt64(bytes.count)
+        var at = 0
+        while at + 8 <= bytes.count {
+            state = mixed(state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            at += 8
+        }
+        var rest: UInt64 = 0
+        while at < bytes.count {
+            rest = rest << 8 | UInt64(bytes[at])
+            at += 1
+        }
+        return Int(truncatingIfNeeded: mixed(state ^ rest) >> 1)
+    }
+
+    private func mixed(_ word: UInt64) -> UInt64 {
+        let product = word.multipliedFullWidth(by: seed.1)
+        return product.high ^ product.low
     }
 }

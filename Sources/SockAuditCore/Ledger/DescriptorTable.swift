@@ -29,12 +29,12 @@ struct DescriptorTable {
     /// Of one number.
     private static let mostGhosts = 16
 
-    private(set) var live: [Int32: Descriptor] = [:]
-    private var ghosts: [Int32: [Ghost]] = [:]
+    private(set) var live = KeyTable<Int32, Descriptor>()
+    private var ghosts = KeyTable<Int32, [Ghost]>()
     /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
-    private var brief: [Int32: Descriptor] = [:]
+    private var brief = KeyTable<Int32, Descriptor>()
     /// Those of them that were closed before the present look began: only these it can speak of.
-    private var sealed: [Int32: Descriptor] = [:]
+    private var sealed = KeyTable<Int32, Descriptor>()
 
     /// The process has, or had, more than one thread.
     var threaded = false
@@ -63,9 +63,11 @@ struct DescriptorTable {
 
     mutating func open(fd: Int32, _ descriptor: Descriptor) {
         forgetBrief(fd)
-        // One thread's records never say that a number was given twice.
-        if let holder = live[fd], holder.isCloseWaitedFor { threaded = true }
-        supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
+        if let holder = live[fd] {
+            // One thread's records never say that a number was given twice.
+            if holder.isCloseWaitedFor { threaded = true }
+            supersede(fd, latest: descriptor.stamp + Self.lateCloseMilliseconds)
+        }
         live[fd] = descriptor
         if descriptor.origin == .socket {
             opened[descriptor.family] += 1
@@ -94,9 +96,10 @@ struct DescriptorTable {
         if stamp < holder.closableFrom && holder.closableFrom - stamp <= Self.clockStepMilliseconds { return }
         remove(fd, as: .closed)
         guard stamp - holder.stamp <= Self.briefMilliseconds else { return }
-        brief[fd] = holder
-        brief[fd]?.closedInTick = stamp <= holder.stamp
-        brief[fd]?.closedAtOnce = serial < holder.serial &+ Self.overlap
+        var gone = holder
+        gone.closedInTick = stamp <= holder.stamp
+        gone.closedAtOnce = serial < holder.serial &+ Self.overlap
+        brief[fd] = gone
     }
 
     /// A socket that was closed in the tick of its opening, by a process with threads: the close may
@@ -183,7 +186,7 @@ struct DescriptorTable {
     mutating func end(stamp: Int64) {
         for fd in live.keys { expel(fd, latest: stamp) }
         unsure += brief.values.count(where: isUnsure)
-        brief = [:]
+        brief.removeAll()
     }
 
     // MARK: what /proc says
@@ -217,7 +220,7 @@ struct DescriptorTable {
         closedDuringLook = []
         if brief.isEmpty && sealed.isEmpty { return }
         sealed = brief
-        brief = [:]
+        brief.removeAll()
     }
 
     private mutating func forgetBrief(_ fd: Int32) {

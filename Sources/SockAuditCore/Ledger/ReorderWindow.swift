@@ -16,10 +16,13 @@ public struct ReorderWindow: Sendable {
     }
 
     private let span: UInt64
-    private var waiting: [(key: UInt64, event: AuditEvent)] = []
+    /// A ring: events come and go a few thousand apart, and would else be moved once each.
+    private var ring: ContiguousArray<(key: UInt64, event: AuditEvent)> = []
+    /// What waits is from `head` to before `tail`, each modulo the ring's size.
+    private var head = 0
+    private var tail = 0
     /// Added to serials, which have 32 bits in the kernel and begin again after 4294967295.
     private var wraps: UInt64 = 0
-    private var head = 0
     private var newest: UInt64 = 0
     private var lastOut: UInt64 = 0
     private var newestStamp: Int64 = .min
@@ -37,7 +40,10 @@ public struct ReorderWindow: Sendable {
     }
 
     /// Events that wait for their turn.
-    public var depth: Int { waiting.count - head }
+    public var depth: Int { tail - head }
+
+    @inline(__always)
+    private func place(_ index: Int) -> Int { index & (ring.count - 1) }
 
     public mutating func push(_ event: AuditEvent, _ emit: (Output) -> Void) {
         var key = event.serial &+ wraps
@@ -66,23 +72,20 @@ public struct ReorderWindow: Sendable {
         }
         insert(key, event)
         newest = max(newest, key)
-        while head < waiting.count, waiting[head].key &+ span <= newest { emitHead(emit) }
-        compact()
+        // No more serials than that are within the span: a log that repeats itself must not pile up here.
+        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
     }
 
     /// Lets out what has waited since the last call of this: on a quiet stream nothing newer comes that
     /// would. Live, /proc must be asked about a process while it is there.
     public mutating func age(_ emit: (Output) -> Void) {
-        while head < waiting.count, waiting[head].key <= aged { emitHead(emit) }
-        compact()
+        while head < tail, ring[place(head)].key <= aged { emitHead(emit) }
         aged = newest
     }
 
     /// Lets everything out that waits, in order: at a table, and at the end.
     public mutating func flush(_ emit: (Output) -> Void) {
-        while head < waiting.count { emitHead(emit) }
-        waiting.removeAll(keepingCapacity: true)
-        head = 0
+        while head < tail { emitHead(emit) }
     }
 
     /// A serial far below the newest, or any lower one that is stamped clearly after everything
@@ -98,21 +101,30 @@ public struct ReorderWindow: Sendable {
     private static let nearWrap: UInt64 = 1 << 24
 
     private mutating func emitHead(_ emit: (Output) -> Void) {
-        let (key, event) = waiting[head]
+        let (key, event) = ring[place(head)]
         head += 1
         lastOut = key
         emit(.event(event))
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
-        var index = waiting.count
-        while index > head, waiting[index - 1].key > key { index -= 1 }
-        waiting.insert((key, event), at: index)
+        if depth == ring.count { grow(event) }
+        var index = tail
+        while index > head, ring[place(index - 1)].key > key {
+            ring[place(index)] = ring[place(index - 1)]
+            index -= 1
+        }
+        ring[place(index)] = (key, event)
+        tail += 1
     }
 
-    private mutating func compact() {
-        guard head > 1_024, head * 2 > waiting.count else { return }
-        waiting.removeFirst(head)
+    /// - Parameter filler: for places that hold nothing yet.
+    private mutating func grow(_ filler: AuditEvent) {
+        var larger = ContiguousArray(
+            repeating: (key: UInt64(0), event: filler), count: max(64, ring.count * 2))
+        for index in head..<tail { larger[index - head] = ring[place(index)] }
+        tail -= head
         head = 0
+        ring = larger
     }
 }

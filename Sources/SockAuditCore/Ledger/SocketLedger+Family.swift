@@ -1,17 +1,3 @@
-/// What is remembered of a process that has nothing on the books, for a fork record that its parent
-/// writes after it (vfork, posix_spawn).
-struct Stranger {
-    /// Stamps (ms) of its end and of its last execve.
-    var ended: Int64?
-    var executed: Int64?
-    /// Its names then.
-    var comm = NameID.none
-    var exe = NameID.none
-
-    /// What is remembered was entered no earlier than this (ms).
-    func isAfter(_ stamp: Int64) -> Bool { max(ended ?? .min, executed ?? .min) >= stamp }
-}
-
 /// How a child got its descriptor table.
 enum Birth {
     case copy, share
@@ -21,23 +7,21 @@ enum Birth {
 
 /// exec and fork: how accounts change their name and beget others.
 extension SocketLedger {
-    /// What is kept of strangers and of the unborn at most.
+    /// What is kept of the unborn at most.
     private static let memory = 4_096
 
     func noteStranger(_ event: AuditEvent, _ change: (inout Stranger) -> Void) {
-        if strangers.count >= Self.memory { strangers.removeAll(keepingCapacity: true) }
-        let slot = Slot(node: event.node, pid: event.pid)
-        var stranger = strangers[slot] ?? Stranger()
-        // What came after an end is another process's.
-        if stranger.ended != nil { stranger = Stranger() }
-        stranger.comm = event.comm
-        stranger.exe = event.exe
-        change(&stranger)
-        strangers[slot] = stranger
+        strangers.change(Slot(node: event.node, pid: event.pid)) { stranger in
+            // What came after an end is another process's.
+            if stranger.endedAt != .min { stranger = Stranger() }
+            stranger.comm = event.comm
+            stranger.exe = event.exe
+            change(&stranger)
+        }
     }
 
     func execute(_ event: AuditEvent) {
-        guard var account = holder(event) else { return noteStranger(event) { $0.executed = event.stamp } }
+        guard var account = holder(event) else { return noteStranger(event) { $0.executedAt = event.stamp } }
         if !account.descriptors.isEmpty, let fresh = successor(of: account, event) { account = fresh }
         account.leaveShare()
         account.descriptors.execute()

@@ -6,7 +6,7 @@ extension SocketLedger {
     /// forgotten when it ends.
     func holder(_ event: AuditEvent) -> ProcessAccount? {
         if let account = known(event) { return account }
-        let isBorn = unborn[Slot(node: event.node, pid: event.pid)] != nil
+        let isBorn = !unborn.isEmpty && unborn[Slot(node: event.node, pid: event.pid)] != nil
         return isBorn || (settings.live && !settings.light) ? create(event) : nil
     }
 
@@ -71,7 +71,7 @@ extension SocketLedger {
         account.startedHere = account.start > watchingSince
         current[slot] = account
         judgeScope(account)
-        if let parent = unborn.removeValue(forKey: slot).flatMap({ current[$0] }) {
+        if !unborn.isEmpty, let parent = unborn.removeValue(forKey: slot).flatMap({ current[$0] }) {
             inherit(account, from: parent, event)
         }
         findSharer(account)

@@ -6,9 +6,22 @@ public final class SocketLedger {
     /// Asks the live system who owns a pid now; nil when nobody does or from an input.
     public typealias Probe = (_ pid: Int32) -> ProcessProbe?
 
-    struct Slot: Hashable {
+    struct Slot: Equatable, TableKey {
         var node: NameID
         var pid: Int32
+
+        init(node: NameID, pid: Int32) {
+            self.node = node
+            self.pid = pid
+        }
+
+        init(word: UInt64) {
+            self.init(
+                node: NameID(index: UInt32(truncatingIfNeeded: word >> 32)),
+                pid: Int32(truncatingIfNeeded: word))
+        }
+
+        var word: UInt64 { UInt64(node.index) << 32 | pid.word }
     }
 
     /// What the ledger must know of the run.
@@ -37,7 +50,7 @@ public final class SocketLedger {
     let kin: ProcessKin?
 
     /// The account that a pid's next event belongs to.
-    var current: [Slot: ProcessAccount] = [:]
+    var current = KeyTable<Slot, ProcessAccount>()
     /// Ended accounts with something to show, oldest first, from `endedHead` on. The latest owner
     /// of a pid stays in `current` too, for records that threads write late.
     var ended: [ProcessAccount] = []
@@ -45,16 +58,16 @@ public final class SocketLedger {
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
     /// What processes did that had nothing on the books; bounded.
-    var strangers: [Slot: Stranger] = [:]
+    var strangers = StrangerMemory()
     /// Children by clone3 of which nothing is known yet: threads, or processes that held nothing; bounded.
-    var unborn: [Slot: Slot] = [:]
+    var unborn = KeyTable<Slot, Slot>()
     /// Inodes of all live descriptors, made when a look into /proc first asks.
     var knownInodes: Set<UInt64>?
     /// Milliseconds since the epoch: processes that start later held nothing before we came.
     public var watchingSince: Int64 = .max
     /// Who and what is not audited now, and what was not at any time since the last look into /proc.
     public var gaps = AuditGaps() { didSet { recentGaps.add(gaps) } }
-    var recentGaps = AuditGaps()
+    public internal(set) var recentGaps = AuditGaps()
     /// Processes with an io_uring that have ended.
     var endedRingUsers = 0
     /// What the folded accounts add to ``unsure``.
@@ -131,11 +144,11 @@ public final class SocketLedger {
         case .ring:
             opener(event).usesRing = true
         case .exitGroup:
-            guard let account = known(event) else { return noteStranger(event) { $0.ended = event.stamp } }
+            guard let account = known(event) else { return noteStranger(event) { $0.endedAt = event.stamp } }
             if account.descriptors.isBlank {
                 noteStranger(event) {
-                    $0.ended = event.stamp
-                    $0.executed = account.executed
+                    $0.endedAt = event.stamp
+                    $0.executedAt = account.executed ?? .min
                 }
             }
             end(account, stamp: event.stamp)
@@ -177,7 +190,7 @@ public final class SocketLedger {
         var owner = account
         // The number is in use: either the close is on its way, or this is another process that
         // got the pid of one killed by a signal, which leaves no record.
-        if account.descriptors.live[fd] != nil, let fresh = successor(of: account, event) { owner = fresh }
+        if account.descriptors.live.contains(fd), let fresh = successor(of: account, event) { owner = fresh }
         owner.descriptors.open(fd: fd, descriptor)
         for other in owner.sharers { other.descriptors.lose(UInt32(fd)...UInt32(fd)) }
         // A thread's record that was written after exit_group's.

@@ -1,6 +1,9 @@
 /// What `--family` and `--group-by` make of the rows. Figures are always sums.
 public enum RowShaping {
-    public enum Grouping: Sendable { case process, name, exe, auid, unit }
+    public enum Grouping: Sendable { case process, name, exe, auid, node, unit }
+
+    /// What a row by node is called where the records name none.
+    static let noNode = "(no node)"
 
     /// - Parameter families: sockets of other families are left out, and rows without any.
     public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
@@ -35,6 +38,7 @@ public enum RowShaping {
             let name: [UInt8]
             switch grouping {
             case .exe: name = row.exe.isEmpty ? row.name : row.exe
+            case .node: name = row.node.isEmpty ? Array(noNode.utf8) : row.node
             case .auid: name = Array((row.auid == AuditEvent.unset ? "unset" : "\(row.auid)").utf8)
             case .unit: name = row.unit.isEmpty ? Array("(unknown)".utf8) : row.unit
             default: name = row.name
@@ -43,6 +47,7 @@ public enum RowShaping {
             guard var sum = groups[key] else {
                 var first = row
                 first.name = name
+                if grouping == .node { first.becomeNode() }
                 groups[key] = first
                 continue
             }
@@ -61,6 +66,17 @@ public enum RowShaping {
             groups[key] = sum
         }
         return Array(groups.values)
+    }
+}
+
+extension Row {
+    /// A host is no process: nothing of the first of its processes is left but the figures.
+    fileprivate mutating func becomeNode() {
+        pid = 0
+        exe = []
+        uid = AuditEvent.unset
+        auid = AuditEvent.unset
+        session = AuditEvent.unset
     }
 }
 

@@ -24,6 +24,8 @@ public struct Reason: Equatable, Sendable {
         case unreadable
         /// Lines or records of an input, or messages of the stream, that could not be understood.
         case malformed
+        /// A compressed input ended in damage: what was behind it is lost.
+        case inputDamaged = "input_damaged"
         /// Lines of an input that are no audit records.
         case skippedLines = "skipped_lines"
         /// Sockets that came by accept and the like keep growing: a server leaks those.
@@ -31,6 +33,10 @@ public struct Reason: Equatable, Sendable {
         case backlogWait = "backlog_wait"
         /// A process holds nearly as many descriptors as it may.
         case limitNear = "limit_near"
+        /// Intervals of an input in which nothing happened, and which got no table.
+        case quietIntervals = "quiet_intervals"
+        /// The stamps of an input went back.
+        case clockSet = "clock_set"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
         /// Tables are missing from the report file: there was no room for them.
@@ -39,8 +45,11 @@ public struct Reason: Equatable, Sendable {
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
-            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .reportGap, .limitNear: nil
+            case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed, .inputDamaged: .lossy
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .quietIntervals, .clockSet,
+                .reportGap,
+                .limitNear:
+                nil
             default: .partial
             }
         }

@@ -39,7 +39,7 @@ struct Measurement: ~Copyable {
         _ mode: AuditMode, files: [[UInt8]], seconds: Double, status: KernelStatus, auditedSince: Int64?
     ) throws(AuditError) -> MeasuredRun {
         let keeper = try KeeperLink.spawn()
-        let source = try NetlinkSource.multicast(keepTitles: false)
+        let source = try NetlinkSource.multicast([])
         do { try Privileges.dropToReader() } catch { Messages(quiet: false).error(error.description) }
         var trial = try Measurement(keeper, source, mode)
         var settings = WatchSettings()
@@ -131,7 +131,7 @@ struct Measurement: ~Copyable {
             pipeline.push(type: type, message: text)
         }
         pipeline.pump()
-        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state.processes) {
+        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state) {
             keeper.report(load)
             result.events += load.events
             for program in load.programs { programs[program.exe, default: 0] += program.events }

@@ -1,83 +1,125 @@
 import AuditStream
 import SockAuditCore
 
-/// The one way through: record text -> libauparse -> events -> order -> ledger.
+/// The one way through: record text -> events -> order -> ledger.
 public final class EventPipeline {
-    private let feed: AuparseFeed
-    private let decoder: EventDecoder
+    /// Of records that name no node, and all of a live stream.
+    private let main: NodeReader
+    /// Of those that name one, by `node=NAME `.
+    private var nodes: [[UInt8]: NodeReader] = [:]
+    private let makeNode: () throws -> NodeReader
+    private var lastNode: (name: [UInt8], reader: NodeReader)
     public let ledger: SocketLedger
     private let live: Bool
     private let wantsScripts: Bool
     private var windows: [NameID: ReorderWindow] = [:]
     /// Which serials have come, of a live stream.
     public private(set) var gaps = SerialGaps()
-    /// Lines that wait to be fed together.
-    private var text: [UInt8] = []
-    /// Calls that were given to libauparse since it was last emptied, and how many events had come out then.
-    private var begun = 0
-    private var answered = 0
-    private var prefixes: [UInt16: [UInt8]] = [:]
 
     /// First and newest stamps of events (ms); the newest tells how far the stream has been read.
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
 
-    /// Events that may wait in libauparse.
-    private static let mostWaiting = 1_000
-    /// Bytes that are collected before libauparse is called.
-    private static let block = 65_536
+    /// Asked before each event goes to the ledger, in the order in which they go; what it refuses is left
+    /// out. It may use the ledger, but not this pipeline.
+    public var admits: ((AuditEvent) -> Bool)?
 
-    public init(ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool) throws(AuditError) {
+    /// Events of a live stream that may wait for one of which a record was lost.
+    private static let mostWaiting = 1_000
+
+    public init(
+        ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool,
+        decoder kind: WatchSettings.Decoder = .auto
+    ) throws(AuditError) {
         self.ledger = ledger
         self.live = live
         self.wantsScripts = wantsScripts
-        decoder = EventDecoder(names: ledger.names, ownPid: ownPid, wantsScripts: wantsScripts)
-        feed = try AuparseFeed(decoder: decoder)
+        let names = ledger.names
+        main = try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
+        makeNode = {
+            try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
+        }
+        lastNode = ([], main)
+        if !live { main.divertNodes() }
     }
 
     /// What others, and we, did to the audit configuration since the last time.
-    public func takeChanges() -> [ConfigChange] { decoder.takeChanges() }
+    public func takeChanges() -> [ConfigChange] {
+        nodes.values.reduce(main.decoder.takeChanges()) { $0 + $1.decoder.takeChanges() }
+    }
 
-    public var counters: EventDecoder.Counters { decoder.counters }
+    public var counters: EventDecoder.Counters {
+        nodes.values.reduce(into: main.counters) { $0 += $1.counters }
+    }
+
+    /// A block of a log; `splitter` keeps what it is cut from to the next one.
+    public func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
+        main.push(block: block, &splitter)
+        readDiverted()
+        collect()
+    }
+
+    /// The end of a log.
+    public func finish(_ splitter: inout LineSplitter) {
+        main.finish(&splitter)
+        readDiverted()
+        pump()
+    }
+
+    private func readDiverted() {
+        let lines = main.takeDiverted()
+        if lines.isEmpty { return }
+        lines.withUnsafeBufferPointer { bytes in
+            var start = 0
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+                push(line: UnsafeBufferPointer(rebasing: bytes[start..<end]))
+                start = end
+            }
+        }
+    }
+
+    /// More hosts than any fleet has are damage: they share one.
+    private static let mostNodes = 4_096
+
+    private func reader(_ name: [UInt8]) -> NodeReader {
+        if let known = nodes[name] { return known }
+        guard nodes.count < Self.mostNodes, let made = try? makeNode() else { return main }
+        nodes[name] = made
+        return made
+    }
 
     /// A record as a line of a log, newline included.
     public func push(line: UnsafeBufferPointer<UInt8>) {
-        text.append(contentsOf: line)
-        if text.count >= Self.block { pump() }
+        guard line.first == UInt8(ascii: "n"), line.starts(with: "node=".utf8) else {
+            return main.push(line: line)
+        }
+        if lastNode.name.isEmpty || !line.starts(with: lastNode.name) {
+            let name = line.prefix { $0 != 0x20 } + [0x20]
+            lastNode = (name, reader(name))
+        }
+        lastNode.reader.push(line: line)
     }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
         if let serial = RecordType.serial(message) { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
-        if RecordType.isCall(type) { begun += 1 }
-        text.append(contentsOf: prefix(type))
-        var end = message.count
-        while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
-        text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
-        text.append(0x0A)
-        if text.count >= Self.block { pump() }
+        main.push(type: type, message: message)
     }
 
     /// Counts the serials that have been missing for too long. Call after reading.
     public func settleGaps(at now: Int64) { gaps.settle(at: now) }
 
-    /// Gives what was collected to libauparse, and its events to the windows.
+    /// Brings what was read so far to the windows.
     public func pump() {
-        if !text.isEmpty {
-            text.withUnsafeBytes { feed.feed($0) }
-            text.removeAll(keepingCapacity: true)
-        }
-        // libauparse gives no event out while an older one waits for a record, and looks at all that
-        // wait for each line: one lost record would make it slower and slower for two seconds.
-        if begun - (counters.events - answered) > Self.mostWaiting { empty() }
+        forEach { $0.pump(keeping: live ? Self.mostWaiting : .max) }
         collect()
     }
 
     /// Call once a second: events that wait for a last record are completed.
     public func age() {
-        pump()
-        feed.age()
+        forEach { $0.age() }
         collect()
     }
 
@@ -92,37 +134,41 @@ public final class EventPipeline {
     /// Takes in everything that came, in order: before a table, and at the end.
     public func settleOrder() {
         pump()
-        empty()
+        forEach { $0.flush() }
         collect()
         for node in windows.keys { windows[node]?.flush { emit($0, node) } }
     }
 
-    private func empty() {
-        feed.flush()
-        begun = 0
-        answered = counters.events
+    private func collect() {
+        forEach { $0.take { order($0) } }
     }
 
-    private func collect() {
-        decoder.take { event in
-            newestStamp = max(newestStamp, event.stamp)
-            firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
-            let node = event.node
-            windows[node, default: ReorderWindow(detectsRestart: !live)].push(event) { emit($0, node) }
+    private func forEach(_ body: (NodeReader) -> Void) {
+        body(main)
+        for node in nodes.values { body(node) }
+    }
+
+    private func order(_ events: [AuditEvent]) {
+        var index = 0
+        while index < events.count {
+            // A run of one node's: its window is looked up once, and changed where nobody else sees it.
+            let node = events[index].node
+            var window = windows.removeValue(forKey: node) ?? ReorderWindow(detectsRestart: !live)
+            while index < events.count, events[index].node == node {
+                let event = events[index]
+                newestStamp = max(newestStamp, event.stamp)
+                firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
+                window.push(event) { emit($0, node) }
+                index += 1
+            }
+            windows[node] = window
         }
     }
 
     private func emit(_ output: ReorderWindow.Output, _ node: NameID) {
         switch output {
-        case .event(let event): ledger.apply(event)
+        case .event(let event): if admits?(event) ?? true { ledger.apply(event) }
         case .restart: ledger.rebooted(node: node)
         }
-    }
-
-    private func prefix(_ type: UInt16) -> [UInt8] {
-        if let known = prefixes[type] { return known }
-        let made = Array("type=\(RecordType.name(type)) msg=".utf8)
-        prefixes[type] = made
-        return made
     }
 }

@@ -56,7 +56,8 @@ public struct Monitor: ~Copyable {
             scope: settings.scope, names: names,
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
-            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true)
+            ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true,
+            decoder: settings.decoder)
         let running = scanner.running()
         let answer = ExecutableFinder.find(settings.scope, running: running)
         var order = KeeperOrder(settings, auditedSince: since)
@@ -116,15 +117,16 @@ public struct Monitor: ~Copyable {
     private static func openSource(
         _ settings: WatchSettings, _ status: KernelStatus
     ) throws(AuditError) -> NetlinkSource {
-        let keepTitles = !settings.scope.isAll
-        guard settings.source == .unicast else { return try .multicast(keepTitles: keepTitles) }
+        var kept: KeptRecords = settings.scope.isAll ? [] : .titles
+        if settings.decoder == .auparse { kept.insert(.ends) }
+        guard settings.source == .unicast else { return try .multicast(kept) }
         guard status.daemon == 0 else {
             throw AuditError(
                 .daemonRegistered,
                 "An audit daemon is registered (pid \(status.daemon)), and sockaudit never takes its place; use --source multicast."
             )
         }
-        return try .unicast(keepTitles: keepTitles)
+        return try .unicast(kept)
     }
 
     // MARK: the loop
@@ -185,6 +187,8 @@ public struct Monitor: ~Copyable {
         var readLately = false
         while true {
             let now = Clock.steady()
+            // It may have come between the answers of a table.
+            if keeper.wantsStop { return .stopped }
             if now >= until { return .deadline }
             if now - lastAge >= 1_000 {
                 pipeline.age()
@@ -215,10 +219,7 @@ public struct Monitor: ~Copyable {
                     case .none: break
                     }
                 }
-                if waiting[3].revents != 0 {
-                    try keeper.listen()
-                    if keeper.wantsStop { return .stopped }
-                }
+                if waiting[3].revents != 0 { try keeper.listen() }
             }
             readLately = try read() > 0
         }

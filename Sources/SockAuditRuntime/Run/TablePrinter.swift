@@ -58,6 +58,7 @@ public struct TablePrinter: ~Copyable {
         case .name: .name
         case .exe: .exe
         case .auid: .auid
+        case .node: .node
         case .unit: .unit
         }
     }

@@ -5,7 +5,9 @@ import SockAuditCore
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
     public enum Format: String, CaseIterable, Sendable { case text, json }
-    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, unit }
+    /// auto: the lane, and libauparse for what is odd; auparse: libauparse for everything.
+    public enum Decoder: String, CaseIterable, Sendable { case auto, auparse }
+    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, node, unit }
 
     public var scope = Scope.all
     public var interval = 7.0
@@ -30,12 +32,20 @@ public struct WatchSettings: Sendable {
     /// `--budget`, in events a second.
     public var budget: Int?
     public var source = Source.auto
+    public var decoder = Decoder.auto
     public var failOpen: Int?
     public var clears = true
     public var quiet = false
     public var utc = false
     public var force = false
     public var inputs: [String] = []
+    /// Of an input, milliseconds since the epoch: the figures are those of what happened in between.
+    public var from: Int64?
+    public var to: Int64?
+    /// Seconds of the records' own time from table to table; nil for one table over all.
+    public var every: Double?
+    /// Go on when the input's end is reached, as it grows.
+    public var follow = false
 
     public init() {}
 }

@@ -139,4 +139,19 @@ import Testing
         #expect(out == [top - 3, top - 2, top - 1, top, 1, 2, 3, 4, 5, 30, 40, 60])
         #expect(window.late == 0)
     }
+
+    /// A log read twice, or copied into itself: no serial twice means no more than the span waits.
+    @Test func aLogThatRepeatsItselfDoesNotPileUp() {
+        var window = ReorderWindow(span: 64)
+        var out = 0
+        for _ in 0..<50 {
+            for serial in 1_000..<1_064 {
+                let event = AuditEvent(serial: UInt64(serial), stamp: 5, pid: 1, operation: .exitThread)
+                window.push(event) { _ in out += 1 }
+                #expect(window.depth <= 65)
+            }
+        }
+        window.flush { _ in out += 1 }
+        #expect(out == 50 * 64)
+    }
 }

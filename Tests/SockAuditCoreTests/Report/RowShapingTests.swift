@@ -33,7 +33,7 @@ import Testing
         #expect(RowShaping.shape(rows, families: SocketFamily.allCases, grouping: .process) == rows)
     }
 
-    @Test(arguments: [(RowShaping.Grouping.name, 2), (.exe, 3), (.auid, 2)])
+    @Test(arguments: [(RowShaping.Grouping.name, 2), (.exe, 3), (.auid, 2), (.node, 1)])
     func groupsAreSums(_ grouping: RowShaping.Grouping, _ count: Int) {
         let shaped = RowShaping.shape(rows, families: SocketFamily.allCases, grouping: grouping)
         #expect(shaped.count == count)
@@ -65,6 +65,20 @@ import Testing
         var all = rows
         all[1].node = Array("web2".utf8)
         #expect(RowShaping.shape(all, families: SocketFamily.allCases, grouping: .name).count == 3)
+    }
+
+    @Test func byNode() throws {
+        var all = rows + [row("nginx", 10, tcp: 1, udp: 0)]
+        all[1].node = Array("web2".utf8)
+        all[2].node = Array("web2".utf8)
+        let shaped = RowShaping.shape(all, families: SocketFamily.allCases, grouping: .node)
+        #expect(shaped.count == 2 && total(shaped) == total(all))
+        let web2 = try #require(shaped.first { $0.node == Array("web2".utf8) })
+        #expect(web2.name == web2.node && web2.pid == 0 && web2.processes == 2 && web2.exe.isEmpty)
+        #expect(web2.figures.socketTotal == FamilyCounts(tcp: 6, udp: 2))
+        let rest = try #require(shaped.first { $0.node.isEmpty })
+        #expect(rest.name == Array("(no node)".utf8) && rest.processes == 2)
+        #expect(rest.figures.socketTotal == FamilyCounts(tcp: 5, udp: 1))
     }
 
     @Test func aFamilyLeavesTheOthersOut() {

@@ -1,0 +1,37 @@
+import Glibc
+
+/// When a record says that its call was entered. For what to read and in which order only: events bring
+/// their own.
+public enum RecordStamp {
+    private static let mark = Array(" msg=audit(".utf8)
+
+    /// - Parameter line: a record as ``LineGate`` lets it through.
+    /// - Returns: milliseconds since the epoch.
+    public static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
+        guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
+        var seconds: Int64 = 0
+        var index = start
+        while index < line.count, line[index] != UInt8(ascii: ".") {
+            guard let digit = digit(line[index]), index - start < 12 else { return nil }
+            seconds = seconds * 10 + digit
+            index += 1
+        }
+        guard index + 3 < line.count, let a = digit(line[index + 1]), let b = digit(line[index + 2]),
+            let c = digit(line[index + 3])
+        else { return nil }
+        return seconds * 1_000 + a * 100 + b * 10 + c
+    }
+
+    /// Of the first line that begins in a block of a plain log.
+    /// - Returns: nil where that is no record, or one of a log that may be several hosts'.
+    public static func first(in block: UnsafeRawBufferPointer) -> Int64? {
+        let bytes = block.bindMemory(to: UInt8.self)
+        guard let newline = bytes.firstIndex(of: 0x0A) else { return nil }
+        let line = UnsafeBufferPointer(rebasing: bytes[(newline + 1)...].prefix(256))
+        return line.starts(with: "type=".utf8) ? milliseconds(line) : nil
+    }
+
+    private static func digit(_ byte: UInt8) -> Int64? {
+        (0x30...0x39).contains(byte) ? Int64(byte - 0x30) : nil
+    }
+}

@@ -1,0 +1,181 @@
+import CAudit
+import Glibc
+import SockAuditCore
+
+/// Records in, events out, as ``AuparseFeed`` and ``EventDecoder`` do it, and to the same figures: what
+/// looks as the kernel writes it is read here, all else by libauparse.
+///
+/// Records that cannot concern us only count with their event. An event of which anything is odd is
+/// given to libauparse whole, when its turn comes.
+public struct FastLane: ~Copyable {
+    let decoder: EventDecoder
+    let feed: AuparseFeed
+    let probe: ParserProbe
+    let ownPid: Int32
+    let wantsScripts: Bool
+    /// No EOE comes; see ``takeLive(_:)``.
+    let live: Bool
+    var head: RecordHead
+    var scan: CallScan
+    var scripts: ScriptCache
+    var titles = TitleWatch()
+    var assembly: EventAssembly
+    /// The event that the last record belonged to; -1 where there is none.
+    var last = -1
+    var recent = RecentCall()
+    /// The lines of the last messages of the kernel, see ``push(type:message:)``.
+    var callText = MessageText()
+    var otherText = MessageText()
+    /// Lines that name a node are not read but kept here, for a lane of that node's own.
+    public var divertsNodes = false
+    var diverted: [UInt8] = []
+    /// Bytes since events were last given out; see ``count(_:)``.
+    var fed = 0
+    static let block = 65_536
+    /// Since the last ``take(_:)``.
+    var ready: [AuditEvent] = []
+    /// What passed through here; the decoder counts the odd ones.
+    var passed = EventDecoder.Counters()
+
+    /// The last SYSCALL record, so that it need not be copied: its event is hardly ever an odd one.
+    struct RecentCall {
+        var place = -1
+        var stamp: Int64 = 0
+        var serial: UInt64 = 0
+        var text = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    /// - Parameters:
+    ///   - decoder: what libauparse reads goes through it.
+    ///   - live: messages of the kernel come, and no EOE among them.
+    public init(decoder: EventDecoder, live: Bool = false) throws(AuditError) {
+        // What can fail comes first: a struct like this one cannot be given up half made.
+        let feed = try AuparseFeed(decoder: decoder)
+        let probe = try ParserProbe()
+        self.decoder = decoder
+        self.feed = feed
+        self.probe = probe
+        self.live = live
+        ownPid = decoder.ownPid
+        wantsScripts = decoder.wantsScripts
+        decoder.countsTitles = false
+        head = RecordHead(RecordRoles(probe), names: decoder.names)
+        scan = CallScan(names: decoder.names)
+        scripts = ScriptCache(names: decoder.names)
+        assembly = EventAssembly(patience: probe.patience())
+    }
+
+    public var counters: EventDecoder.Counters {
+        var sum = passed
+        sum.events += decoder.counters.events
+        sum.malformed += decoder.counters.malformed
+        sum.foreign += decoder.counters.foreign
+        sum.torn += titles.torn
+        return sum
+    }
+
+    /// Events that wait for a record, or for an older event.
+    public var waiting: Int { assembly.depth }
+
+    /// Hands over what was decoded since the last time, in the order of the stream.
+    public mutating func take(_ body: ([AuditEvent]) -> Void) {
+        if ready.isEmpty { return }
+        body(ready)
+        ready.removeAll(keepingCapacity: true)
+    }
+
+    /// Hands over the lines that name a node.
+    public mutating func takeDiverted() -> [UInt8] {
+        if diverted.isEmpty { return [] }
+        defer { diverted = [] }
+        return diverted
+    }
+
+    // MARK: turns
+
+    /// Gives out what is ready, as libauparse does whenever it is fed.
+    public mutating func pump() {
+        fed = 0
+        keepRecent()
+        release()
+    }
+
+    /// Gives out what has waited for too long by the clock; call once a second.
+    public mutating func age() {
+        keepRecent()
+        assembly.age(Int64(time(nil)))
+        release()
+    }
+
+    /// Gives out all that waits, complete or not.
+    public mutating func flush() {
+        keepRecent()
+        release()
+        assembly.endAll()
+        release()
+    }
+
+    @inline(__always)
+    mutating func release() {
+        while let place = assembly.next() { give(place) }
+    }
+
+    /// What ``EventDecoder/decode(_:)`` does at the end of an event.
+    @inline(__always)
+    private mutating func give(_ place: Int) {
+        let event = assembly.events + place
+        if event.pointee.isCall && ownPid == 0 { countTitle(place) }
+        if event.pointee.hasLines {
+            let lines = assembly.takeLines(of: place)
+            if event.pointee.isOdd { return giveOdd(lines) }
+        }
+        if event.pointee.isOurs { return }
+        passed.events += 1
+        switch event.pointee.outcome {
+        case .nothing: break
+        case .foreign: passed.foreign += 1
+        case .malformed: passed.malformed += 1
+        case .operation: ready.append(event.pointee.event)
+        }
+    }
+
+    private mutating func giveOdd(_ lines: [UInt8]) {
+        lines.withUnsafeBytes { feed.feed($0) }
+        feed.flush()
+        // In between, so that the order stays.
+        decoder.takeAll { ready += $0 }
+    }
+
+    @inline(__always)
+    private mutating func countTitle(_ place: Int) {
+        // libauparse does not tell the node of an event at the time 0.
+        let node = assembly.events[place].seconds == 0 ? .none : assembly.events[place].event.node
+        titles.saw(node, hasTitle: assembly.events[place].hasTitle)
+    }
+
+    // MARK: what is kept of lines
+
+    /// The bytes of the last line are about to change: what may still be asked for is copied.
+    mutating func keepRecent() {
+        guard recent.place >= 0 else { return }
+        if isRecent(recent.place) { assembly.keep(recent.text, of: recent.place) }
+        recent.place = -1
+    }
+
+    @inline(__always)
+    private func isRecent(_ place: Int) -> Bool {
+        let event = assembly.events + place
+        return recent.place == place && event.pointee.state == .building && event.pointee.isCall
+            && !event.pointee.isOdd && event.pointee.event.stamp == recent.stamp
+            && event.pointee.event.serial == recent.serial
+    }
+
+    func isOdd(_ place: Int) -> Bool { assembly.events[place].isOdd }
+
+    /// libauparse is to read this event: with the record of its call, if that has come.
+    mutating func makeOdd(_ place: Int) {
+        guard !assembly.events[place].isOdd else { return }
+        if isRecent(place) { keepRecent() }
+        assembly.events[place].isOdd = true
+    }
+}

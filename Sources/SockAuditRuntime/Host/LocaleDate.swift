@@ -1,0 +1,11 @@
+import Glibc
+
+/// How people write dates here.
+public enum LocaleDate {
+    /// strftime's %x spelled out, by LC_ALL, LC_TIME and LANG; the C locale's when these name none.
+    public static func format() -> String {
+        guard let locale = newlocale(1 << LC_TIME, "", nil) else { return "%m/%d/%y" }
+        defer { freelocale(locale) }
+        return nl_langinfo_l(nl_item(D_FMT), locale).map { String(cString: $0) } ?? "%m/%d/%y"
+    }
+}

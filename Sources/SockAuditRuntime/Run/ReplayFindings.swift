@@ -1,0 +1,68 @@
+import AuditStream
+import SockAuditCore
+
+/// What the reading of inputs came to beside events: the part of a table's head that speaks of it.
+struct ReplayFindings {
+    var lines: LineSplitter.Counters
+    var events: EventDecoder.Counters
+    var failures: [AuditError] = []
+    /// How often a log that grows had been written over, or rotated away, before all of it was read.
+    var gaps = 0
+
+    private var damaged: Int { lines.damaged + events.malformed }
+
+    func head(_ settings: WatchSettings) -> SnapshotHead {
+        var head = SnapshotHead()
+        head.host = HostInfo.name()
+        head.kernel = HostInfo.kernel()
+        head.fromInput = true
+        head.scope = settings.scope.labels
+        head.source = "input"
+        head.mode = ""
+        head.eventsSeen = events.events
+        head.reasons = reasons
+        return head
+    }
+
+    private var reasons: [Reason] {
+        var reasons: [Reason] = []
+        func add(_ code: Reason.Code, _ count: Int, _ text: String) {
+            if count > 0 { reasons.append(Reason(code, count: count, text)) }
+        }
+        add(.malformed, damaged, "\(damaged) records are cut or damaged and were left out")
+        add(
+            .kernelLost, events.torn,
+            "\(events.torn) calls lack a record that the kernel writes with each: it lost records when this log was written, and the totals are lower bounds"
+        )
+        add(
+            .kernelLost, lines.lost,
+            "the kernel's log says that \(lines.lost) records were lost or left out of it, and the totals are lower bounds"
+        )
+        add(
+            .inputDamaged, gaps,
+            "\(gaps) times a log was rotated away or emptied before all of it was read, and the totals are lower bounds"
+        )
+        let others = lines.foreign + lines.unstamped
+        add(.skippedLines, others, "\(others) lines are no audit records and were left out")
+        for failure in failures {
+            add(failure.code == .inputDamaged ? .inputDamaged : .unreadable, 1, failure.description)
+        }
+        add(
+            .archUnseen, events.foreign,
+            "\(events.foreign) events are of an architecture that this libaudit does not know")
+        return reasons
+    }
+
+    /// The same for standard error, where the table may be JSON.
+    func report(_ messages: Messages) {
+        if lines.foreign > 0 {
+            messages.note("\(lines.foreign) lines are no audit records and were left out.")
+        }
+        if lines.unstamped > 0 {
+            messages.note(
+                "\(lines.unstamped) lines have records without stamp and serial and were left out; `journalctl -o export` keeps both."
+            )
+        }
+        if damaged > 0 { messages.note("\(damaged) records are cut or damaged and were left out.") }
+    }
+}

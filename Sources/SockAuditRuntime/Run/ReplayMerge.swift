@@ -1,0 +1,111 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// One of several logs that are read side by side: the records of a block, and how far they are read.
+private final class MergedLog {
+    let file: InputFile
+    private(set) var splitter = LineSplitter()
+    private var text: [UInt8] = []
+    private var lines: [(end: Int, key: Int64)] = []
+    private var next = 0
+    private var newest: Int64
+
+    /// - Parameter first: the stamp of its first record.
+    init(_ file: InputFile, first: Int64) {
+        self.file = file
+        newest = first
+    }
+
+    var isEmpty: Bool { next == lines.count }
+    /// The newest stamp up to the next record: a call that took long must not hold the others up.
+    var key: Int64 { isEmpty ? newest : lines[next].key }
+
+    /// - Parameter block: nil at the end of the file.
+    func take(_ block: UnsafeBufferPointer<UInt8>?) {
+        text.removeAll(keepingCapacity: true)
+        lines.removeAll(keepingCapacity: true)
+        next = 0
+        if let block {
+            splitter.push(block) { add($0) }
+        } else {
+            splitter.finish { add($0) }
+        }
+    }
+
+    private func add(_ line: UnsafeBufferPointer<UInt8>) {
+        newest = max(newest, RecordStamp.milliseconds(line) ?? newest)
+        text += line
+        lines.append((text.count, newest))
+    }
+
+    /// Gives out the records up to a stamp, at least one.
+    func give(upTo limit: Int64, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+        text.withUnsafeBufferPointer { bytes in
+            repeat {
+                let start = next == 0 ? 0 : lines[next - 1].end
+                body(UnsafeBufferPointer(rebasing: bytes[start..<lines[next].end]))
+                next += 1
+            } while next < lines.count && lines[next].key <= limit
+        }
+    }
+}
+
+extension ReplayReader {
+    /// Tables by time need the records of several logs in the order of time: logs of several hosts cover the
+    /// same hours. A log is opened when the others have come to its first record, so of a rotated set one is
+    /// open at a time.
+    func readSideBySide(_ inputs: [InputSet.File], _ signals: borrowing Signals) {
+        var waiting = inputs[...]
+        var open: [MergedLog] = []
+        var done = LineSplitter().counters
+        var bytes: Int64 = 0
+        while !isStopped && !tables.isFinished {
+            while let input = waiting.first,
+                open.isEmpty || input.first ?? .min <= open.lazy.map(\.key).min() ?? .min
+            {
+                waiting = waiting.dropFirst()
+                guard wants(input) else { continue }
+                do {
+                    open.append(MergedLog(try input.open(), first: input.first ?? .min))
+                } catch {
+                    failed(error)
+                }
+            }
+            guard let log = open.min(by: { $0.key < $1.key }) else { break }
+            if log.isEmpty {
+                let goesOn = refill(log, signals)
+                if !goesOn {
+                    done = done + log.splitter.counters
+                    bytes += log.file.position
+                    open.removeAll { $0 === log }
+                }
+                note(beside: open.reduce(done) { $0 + $1.splitter.counters })
+                showProgress(open.reduce(bytes) { $0 + $1.file.position })
+            } else {
+                let others = open.lazy.filter { $0 !== log }.map(\.key).min() ?? .max
+                let pipeline = self.pipeline
+                log.give(upTo: min(others, waiting.first?.first ?? .max)) { pipeline.push(line: $0) }
+            }
+        }
+        pipeline.pump()
+    }
+
+    /// - Returns: false at the end of the log, or when it cannot be read on.
+    private func refill(_ log: MergedLog, _ signals: borrowing Signals) -> Bool {
+        do throws(AuditError) {
+            if try log.file.wait(or: signals.descriptor) == .stopped, !handle(signals) { return true }
+            let count = try log.file.read(into: buffer)
+            if count > 0 {
+                log.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self))
+                return true
+            }
+            log.take(nil)
+            if !log.isEmpty { return true }
+            try log.file.finish()
+        } catch {
+            failed(error)
+        }
+        return false
+    }
+}

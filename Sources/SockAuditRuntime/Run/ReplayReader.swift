@@ -1,0 +1,143 @@
+import AuditStream
+import Glibc
+import SockAuditCore
+
+/// Reads inputs into the pipeline, one after another.
+final class ReplayReader {
+    private static let block = 262_144
+
+    let tables: ReplayTables
+    let pipeline: EventPipeline
+    let messages: Messages
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
+    private var splitter = LineSplitter()
+    /// What other splitters counted: those of logs that are read side by side.
+    private var linesBeside = LineSplitter().counters
+    /// Nil where nobody looks.
+    private var progress: ReplayProgress?
+    /// Bytes on disk of the inputs that were read to their end.
+    private var bytesBefore: Int64 = 0
+    /// A signal asked us to end.
+    private(set) var isStopped = false
+
+    init(settings: WatchSettings, stop: Int32, _ messages: Messages) throws(AuditError) {
+        self.messages = messages
+        let ledger = SocketLedger(settings: .init(live: false), scope: settings.scope)
+        pipeline = try EventPipeline(
+            ledger: ledger, ownPid: 0, wantsScripts: !settings.scope.isAll, live: false,
+            decoder: settings.decoder)
+        let found = ReplayFindings(lines: splitter.counters, events: pipeline.counters)
+        let tables = try ReplayTables(settings: settings, ledger: ledger, found: found, stop: stop)
+        self.tables = tables
+        pipeline.admits = { tables.admit($0) }
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// A reading that takes a while shows how far it is.
+    func showProgress(of files: [InputSet.File], on screen: ReplayProgress.Screen) {
+        let sizes = files.map(\.size)
+        let total = sizes.reduce(Int64?(0)) { sum, size in sum.flatMap { sum in size.map { sum + $0 } } }
+        let progress = ReplayProgress(screen: screen, total: total)
+        self.progress = progress
+        tables.beforeTable = { progress.erase() }
+    }
+
+    func showProgress(_ bytes: Int64) { progress?.update(bytes: bytes, events: tables.found.events.events) }
+
+    /// The pipeline lets go of the tables, and they of each other.
+    func end() { pipeline.admits = nil }
+
+    /// Nothing stamped after this (ms) can belong to what is wanted: a call may be written long after
+    /// its entry, and clocks of hosts differ, but not by more.
+    private var enough: Int64? { tables.end.map { $0 + 3_600_000 } }
+
+    func wants(_ file: InputSet.File) -> Bool {
+        if isStopped || tables.isFinished { return false }
+        guard let enough, let first = file.first else { return true }
+        return first <= enough
+    }
+
+    func failed(_ error: AuditError) {
+        tables.found.failures.append(error)
+        progress?.erase()
+        messages.error(error.description)
+    }
+
+    // MARK: reading
+
+    func read(_ input: InputSet.File, _ signals: borrowing Signals) throws(AuditError) {
+        let file = try input.open()
+        var late = 0
+        while !tables.isFinished {
+            if try file.wait(or: signals.descriptor) == .stopped {
+                if handle(signals) { continue }
+                break
+            }
+            let count = try file.read(into: buffer)
+            if count == 0 { break }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            push(bytes)
+            showProgress(bytesBefore + file.position)
+            // A record may be stamped wrong; two megabytes of them are not.
+            if let enough {
+                late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + 1 : 0
+                if late == 8 { break }
+            }
+        }
+        let isWhole = !isStopped && !tables.isFinished && late < 8
+        endOfFile()
+        bytesBefore += file.size ?? file.position
+        if isWhole { try file.finish() }
+    }
+
+    /// - Returns: whether to go on.
+    func handle(_ signals: borrowing Signals) -> Bool {
+        switch signals.next() {
+        case .stop: isStopped = true
+        case .reopen:
+            do {
+                try tables.reopen()
+            } catch {
+                messages.error("\(error.description) The old report stays open.")
+            }
+        case .none: break
+        }
+        return !isStopped
+    }
+
+    func push(_ bytes: UnsafeRawBufferPointer) {
+        let pipeline = self.pipeline
+        pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
+        note()
+    }
+
+    /// A last line without a newline is whole now; what comes next is another file's.
+    func endOfFile() {
+        let pipeline = self.pipeline
+        pipeline.finish(&splitter)
+        note()
+    }
+
+    func note(beside lines: LineSplitter.Counters? = nil) {
+        linesBeside = lines ?? linesBeside
+        tables.found.lines = splitter.counters + linesBeside
+        tables.found.events = pipeline.counters
+    }
+
+    /// All that has come, in its order.
+    func settle() {
+        pipeline.settleOrder()
+        progress?.erase()
+        note()
+    }
+
+    /// The last table, unless a following has printed it.
+    /// - Returns: the exit code.
+    func finish() throws(AuditError) -> Int32 {
+        settle()
+        tables.last()
+        tables.found.report(messages)
+        return try tables.finish(failures: tables.found.failures, messages)
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+@testable import AuditStream
+
+@Suite("Input: sets")
+struct InputSetTests {
+    private func log(_ second: Int) -> String {
+        "type=SYSCALL msg=audit(\(second).123:1): arch=c000003e syscall=3\n"
+    }
+
+    @Test("A folder's logs come by the stamps inside, whatever their names say")
+    func stamps() throws {
+        let folder = try InputFolder()
+        try folder.write("audit.log", log(2_000))
+        try folder.write("audit.log.1", log(4_000))
+        try folder.write("audit.log.2", "# a comment\n" + log(1_000))
+        try folder.write("audit.log.3", log(3_000))
+        _ = try folder.gzip("audit.log.3")
+        try folder.write("notes.txt", log(1))
+        try folder.write(".audit.log.swp", log(1))
+        let names = try InputSet.files([folder.path]).map { String($0.path.dropFirst(folder.path.count + 1)) }
+        #expect(names == ["audit.log.2", "audit.log", "audit.log.3.gz", "audit.log.1"])
+    }
+
+    @Test("Files without a stamp go by their rotation number, the highest first")
+    func numbers() throws {
+        let folder = try InputFolder()
+        for name in ["audit.log", "audit.log.1", "audit.log.2", "audit.log.10"] {
+            try folder.write(name, "nothing\n")
+        }
+        let names = try InputSet.files([folder.path + "/"]).map {
+            String($0.path.dropFirst(folder.path.count + 1))
+        }
+        #expect(names == ["audit.log.10", "audit.log.2", "audit.log.1", "audit.log"])
+    }
+
+    @Test("A file without a stamp among stamped ones leaves the others in order")
+    func mixed() throws {
+        let folder = try InputFolder()
+        // By number alone 3, 2, 1, 0; the stamps say 0 < 2; 3 and 1 have none.
+        try folder.write("audit.log", log(1_000))
+        try folder.write("audit.log.1", "")
+        try folder.write("audit.log.2", log(2_000))
+        try folder.write("audit.log.3", "")
+        try folder.write("audit.log.4", log(1_500))
+        let names = try InputSet.files([folder.path]).map { String($0.path.dropFirst(folder.path.count + 1)) }
+        let stamped = names.filter { !["audit.log.1", "audit.log.3"].contains($0) }
+        #expect(stamped == ["audit.log", "audit.log.4", "audit.log.2"])
+    }
+
+    @Test("Named files come by the stamps inside too, as the shell's audit.log* does not")
+    func glob() throws {
+        let folder = try InputFolder()
+        let paths = [
+            try folder.write("audit.log", log(3_000)), try folder.write("audit.log.1", log(2_000)),
+            try folder.write("audit.log.2", "no record\n"), try folder.write("audit.log.3", log(1_000)),
+        ]
+        // What has no stamp stays behind what it was named after.
+        let wanted = [paths[3], paths[1], paths[2], paths[0]]
+        #expect(try InputSet.files(paths).map(\.path) == wanted)
+        #expect(try InputSet.files(paths).map(\.first) == [1_000_123, 2_000_123, nil, 3_000_123])
+        #expect(try InputSet.files(paths + ["-"]).map(\.path) == paths + ["-"])
+    }
+
+    @Test("Stamps are found in wrapped and compressed logs, and far from the beginning")
+    func stampsAnywhere() throws {
+        let folder = try InputFolder()
+        let noise = String(repeating: "Nov 23 10:00:00 web1 sshd[1]: hello\n", count: 10_000)
+        try folder.write("b.log", noise + "Nov 23 10:00:00 web1 audispd: " + log(2_000))
+        _ = try folder.gzip("b.log")
+        try folder.write("a.log", "[ 1.2] audit: type=1300 audit(3000.123:1): arch=c000003e syscall=3")
+        let found = try InputSet.files([folder.path]).map(\.first)
+        #expect(found == [2_000_123, 3_000_123])
+    }
+
+    @Test("Without stamps named files keep their order; a folder without logs is an error")
+    func named() throws {
+        let folder = try InputFolder()
+        #expect(try InputSet.files(["b", "a", "-"]).map(\.path) == ["b", "a", "-"])
+        #expect(try InputSet.files([]).isEmpty)
+        do throws(AuditError) {
+            _ = try InputSet.files([folder.path])
+            Issue.record("an empty folder was taken")
+        } catch {
+            #expect(error.code == .inputFailed)
+            #expect(error.message.contains(folder.path))
+        }
+    }
+}
