@@ -47,7 +47,8 @@ struct Watch: ParsableCommand {
     @Option(help: "Show only the first rows; totals are those of all.")
     var top: Int?
 
-    @Option(help: "process, name, exe, auid or node (host of a merged log).")
+    @Option(
+        help: "process, name, exe, auid, node (host of a merged log) or unit (systemd unit or container).")
     var groupBy: WatchSettings.Grouping = .process
 
     @Option(help: "Count only these of tcp, udp, other (joined by commas).")
@@ -144,6 +145,7 @@ struct Watch: ParsableCommand {
         settings.lifetime = lifetime
         settings.inputs = input
         settings.report = report
+        settings.version = SockAudit.version
         settings.format =
             format
             ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)

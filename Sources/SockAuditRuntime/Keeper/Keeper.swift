@@ -138,13 +138,17 @@ public struct Keeper: ~Copyable {
                 let failures = installer.remove()
                 answer { $0.put(failures) { $1.encode(to: &$0) } }
             case KeeperMessage.reopen:
-                let fd = try OutputSink.open(order.report ?? "")
+                let fd = try ReportSink.open(order.report ?? "")
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
             case KeeperMessage.raise:
                 guardian = Guard(settings: order.settings)
                 _ = try installer.swap(to: plan(guardian.state))
-                answer { $0.put(installer.count) }
+                let rules = try installer.texts()
+                answer {
+                    $0.put(installer.count)
+                    $0.put(rules)
+                }
             case KeeperMessage.load:
                 var reader = WireReader(bytes)
                 if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }

@@ -72,9 +72,11 @@ struct KeeperLink: ~Copyable {
     }
 
     /// From a lower level to all that was asked for, before the run has begun.
-    /// - Returns: how many rules are in.
-    mutating func raise() throws(AuditError) -> Int {
-        try ask([KeeperMessage.raise]) { reader throws(WireReader.Damaged) in try reader.number() }
+    /// - Parameter report: what was said of the rules at the lower level.
+    mutating func raise(_ report: inout RuleInstaller.Report) throws(AuditError) {
+        (report.added, report.rules) = try ask([KeeperMessage.raise]) { reader throws(WireReader.Damaged) in
+            (try reader.number(), try reader.strings())
+        }
     }
 
     mutating func status() throws(AuditError) -> KernelStatus {
