@@ -33,7 +33,7 @@ struct Watch: ParsableCommand {
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
-    @Option(help: "text or json (else by the report's ending, else text).")
+    @Option(help: "text, json, csv, html or prometheus (else by the report's ending, else text).")
     var format: WatchSettings.Format?
 
     @Flag(help: "All columns: who, which file, sockets that came another way.")
@@ -97,10 +97,6 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
-        if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
-            throw ValidationError(
-                "This version writes text and JSON; \(ending) is not there yet. Say --format.")
-        }
     }
 
     /// Nobody looks at it, and nobody said when it ends.
@@ -138,9 +134,7 @@ struct Watch: ParsableCommand {
         settings.lifetime = lifetime
         settings.inputs = input
         settings.report = report
-        settings.format =
-            format
-            ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)
+        settings.format = format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
         settings.style.wide = wide
         settings.order = sort
         settings.top = top

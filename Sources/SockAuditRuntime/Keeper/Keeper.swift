@@ -20,6 +20,8 @@ public struct Keeper: ~Copyable {
     private var guardian: Guard
     /// Those who are exempt, each with a descriptor that tells its end.
     private var exempt = ExemptProcesses()
+    /// The report, where it is replaced whole.
+    private var whole: WholeFile
     private var lastReading: Int64
     /// The rules are out: there is nothing left to guard.
     private var isDone = false
@@ -49,6 +51,7 @@ public struct Keeper: ~Copyable {
         self.signals = signals
         self.installer = installer
         self.order = order
+        whole = WholeFile(path: order.report ?? "", readers: order.readers)
         var state = GuardState()
         state.level = order.level
         guardian = Guard(settings: order.settings, state: state)
@@ -136,6 +139,13 @@ public struct Keeper: ~Copyable {
                 let fd = try OutputSink.open(order.report ?? "")
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
+            case KeeperMessage.fresh:
+                let fd = try whole.fresh()
+                link.send([KeeperMessage.done], passing: fd)
+                close(fd)
+            case KeeperMessage.publish:
+                try whole.publish()
+                link.send([KeeperMessage.done])
             case KeeperMessage.raise:
                 guardian = Guard(settings: order.settings)
                 _ = try installer.swap(to: plan(guardian.state))

@@ -36,6 +36,7 @@ extension KeeperOrder {
         mode = settings.mode
         force = settings.force
         report = settings.report
+        readers = settings.format.readers
         monitor = getpid()
         self.auditedSince = auditedSince
         self.settings.budget = settings.budget

@@ -222,6 +222,8 @@ public struct Monitor: ~Copyable {
     }
 
     private mutating func reopen() {
+        // A report that is replaced at each table is another file each time.
+        guard !printer.replacesReport else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }

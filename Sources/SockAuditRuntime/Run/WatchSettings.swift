@@ -4,7 +4,7 @@ import SockAuditCore
 /// Everything that `watch` was asked for.
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
-    public enum Format: String, CaseIterable, Sendable { case text, json }
+    public enum Format: String, CaseIterable, Sendable { case text, json, csv, html, prometheus }
     public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid }
 
     public var scope = Scope.all
