@@ -36,6 +36,7 @@ let package = Package(
         .testTarget(
             name: "DoctorTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
+        .testTarget(name: "FormatTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(name: "LiveKernelTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]

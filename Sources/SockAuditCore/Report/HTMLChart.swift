@@ -31,8 +31,9 @@ enum HTMLChart {
         for (index, line) in lines.enumerated() {
             let pid = line.pid == 0 ? "" : " <small>\(line.pid)</small>"
             html += "<li><svg viewBox=\"0 0 24 8\"><path class=\"l\(index)\" d=\"M1 4H23\"/></svg>"
-            html += "<bdi>\(Escaping.html(line.name))</bdi>\(pid)"
-            html += " <small>\(line.last.map { "\($0) open" } ?? "gone"), at most \(line.peak)</small></li>\n"
+            html += "<span><bdi>\(Escaping.html(line.name))</bdi>\(pid)"
+            html +=
+                " <small>\(line.last.map { "now \($0)" } ?? "gone"), peak \(line.peak)</small></span></li>\n"
         }
         return html + "</ul>\n</section>"
     }

@@ -81,10 +81,10 @@ enum HTMLStyle {
         dt { color: var(--quiet); font-size: .8125rem; }
         dd { margin: 0; font-variant-numeric: tabular-nums; }
         .chart { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .25rem .5rem; margin: 0; }
-        .chart > svg { width: 100%; height: 16rem; overflow: visible; }
+        .chart > svg { width: 100%; height: 16rem; margin: .5rem 0; overflow: visible; }
         .ticks {
-          display: flex; flex-direction: column; justify-content: space-between; margin: -.6em 0;
-          color: var(--quiet); font-size: .8125rem; line-height: 1.2; text-align: right;
+          display: flex; flex-direction: column; justify-content: space-between;
+          color: var(--quiet); font-size: .8125rem; line-height: 1rem; text-align: right;
           font-variant-numeric: tabular-nums;
         }
         .span {
@@ -103,7 +103,8 @@ enum HTMLStyle {
           display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr));
           gap: .25rem 1.5rem; margin: .75rem 0 0; padding: 0; list-style: none; font-size: .875rem;
         }
-        .legend svg { width: 1.75rem; height: .625rem; margin-right: .5rem; }
+        .legend li { display: flex; gap: .5rem; }
+        .legend svg { flex: none; width: 1.75rem; height: .625rem; margin-top: .375rem; }
         input[name=family] { position: absolute; opacity: 0; }
         input[name=family] + label {
           display: inline-block; margin: 0 .375rem .625rem 0; padding: .3125rem .875rem;
@@ -163,7 +164,8 @@ enum HTMLStyle {
           .spark { width: 5rem; height: 1rem; }
           figure, tr, .verdict { break-inside: avoid; }
           h2 { break-after: avoid; }
-          input[name=family], input[name=family]:not(:checked) + label, th button::after { display: none; }
+          tfoot { display: table-row-group; }
+          #f0:checked + label, input[name=family], input[name=family]:not(:checked) + label, th button::after { display: none; }
         }
         """
 }
