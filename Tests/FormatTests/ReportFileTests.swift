@@ -44,15 +44,25 @@ import Testing
     @Test(arguments: ["sample.log", "logs/hostile.log", "logs/node.log", "logs/hex_comm.log"])
     func csvIsJSON(_ name: String) throws {
         let log = Repository.path + "/Tests/Fixtures/" + name
-        let json = try JSONSerialization.jsonObject(
-            with: Data(try replay("--format", "json", log: log).out.utf8))
-        let table = try #require(json as? [String: Any])
+        try expect(
+            try replay("--format", "csv", log: log).out, is: try replay("--format", "json", log: log).out)
+    }
+
+    /// In a log's one table the last interval is all there is; here it is not.
+    @Test func csvIsJSONInTheMiddleOfARun() throws {
+        let table = SampleRun(tables: 9).last
+        try expect(CSVTable.header + CSVTable.render(table), is: JSONLines.render(table))
+    }
+
+    private func expect(_ csv: String, is json: String) throws {
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8))
+        let table = try #require(object as? [String: Any])
         let rows = try #require(table["rows"] as? [[String: Any]])
         // By Python's reader, as somebody's script would.
         let script =
             "import csv, json, sys; print(json.dumps(list(csv.DictReader(open(sys.argv[1], newline='', encoding='utf-8'), strict=True))))"
         let scratch = try Scratch()
-        let file = try scratch.write("r.csv", try replay("--format", "csv", log: log).out)
+        let file = try scratch.write("r.csv", csv)
         let read = try run(Tool.python, ["-c", script, file])
         let lines = try #require(
             try JSONSerialization.jsonObject(with: Data(read.out.utf8)) as? [[String: String]], "\(read.err)")
@@ -134,9 +144,13 @@ import Testing
         try scratch.write("target", "precious")
         symlink(scratch.file("target"), scratch.file("link.html"))
         mkdir(scratch.file("folder.prom"), 0o700)
-        // An input that would hang if it were read.
+        // Before the input is read, which may take hours: this one takes for ever.
+        let endless = scratch.file("endless")
+        mkfifo(endless, 0o600)
+        defer { unlink(endless) }
         let ran = try run(
-            Repository.sockaudit, ["all", "--report", scratch.file(name), "--input", Repository.sample])
+            Repository.sockaudit, ["all", "--report", scratch.file(name), "--input", endless], seconds: 30)
+        unlink(endless)
         #expect(ran.code == 2 && ran.err.contains("cannot be replaced"), "\(ran)")
         #expect(try scratch.read("target") == "precious")
         #expect(Set(scratch.names) == ["target", "link.html", "folder.prom"])

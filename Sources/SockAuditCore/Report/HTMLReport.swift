@@ -92,7 +92,9 @@ public enum HTMLReport {
     }
 
     static func time(_ milliseconds: Int64, _ style: Style) -> String {
-        let zone = style.utcOffset == 0 ? " UTC" : ""
+        let minutes = abs(style.utcOffset) / 60
+        let (hour, minute) = ("0\(minutes / 60)".suffix(2), "0\(minutes % 60)".suffix(2))
+        let zone = style.utcOffset == 0 ? " UTC" : " \(style.utcOffset < 0 ? "-" : "+")\(hour):\(minute)"
         return "<time datetime=\"\(TimeText.iso(milliseconds))\">"
             + "\(TimeText.dateAndTime(milliseconds, offset: style.utcOffset))\(zone)</time>"
     }
@@ -100,6 +102,6 @@ public enum HTMLReport {
     private static func footer(_ snapshot: Snapshot) -> String {
         "<footer>StillOPEN = SocketTOT - CloseTOT - Released. Released: gone without a close, at exit, at exec,"
             + " by dup2 over them, or found gone in /proc. Sockets that came another way (accept, fork, dup) are"
-            + " in none of these figures, but in OthersOPEN.</footer>"
+            + " in none of these figures, but in OthersOPEN. The small lines have each a scale of its own.</footer>"
     }
 }

@@ -85,7 +85,7 @@ func run(
     let scratch = try Scratch()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-    process.arguments = ["\(seconds)", program] + arguments
+    process.arguments = ["-k", "5", "\(seconds)", program] + arguments
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     let (out, err) = (try scratch.write("out", ""), try scratch.write("err", ""))
     process.standardOutput = FileHandle(forWritingAtPath: out)
@@ -94,7 +94,7 @@ func run(
         try input.map { FileHandle(forReadingAtPath: try scratch.write("in", $0)) } ?? FileHandle.nullDevice
     try process.run()
     process.waitUntilExit()
-    guard process.terminationStatus != 124 else {
+    guard ![124, 137].contains(process.terminationStatus) else {
         throw FormatError("\(program) hangs: \(try scratch.read("err"))")
     }
     return Ran(code: process.terminationStatus, out: try scratch.read("out"), err: try scratch.read("err"))
