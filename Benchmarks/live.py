@@ -142,7 +142,7 @@ def run(sockaudit, flood, pairs, folder):
     report = os.path.join(folder, "live.jsonl")
     before = audit_status()
     watcher = subprocess.Popen(
-        [sockaudit, "all", "--format", "json", "--interval", "2", "--report", report],
+        [sockaudit, "all", "--mode", "standard", "--format", "json", "--interval", "2", "--report", report],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = Lines(watcher.stderr)
     memory = PeakMemory(watcher.pid)

@@ -133,7 +133,7 @@ def check(table, processes, top):
 def run(sockaudit, crowd, processes, interval, folder, top=None):
     """One run; returns (figures to print, what is wrong). Leaves the host as it was."""
     report = os.path.join(folder, f"reconcile{top or ''}.jsonl")
-    command = [sockaudit, "all", "--format", "json", "--interval", str(interval), "--report", report,
+    command = [sockaudit, "all", "--mode", "standard", "--format", "json", "--interval", str(interval), "--report", report,
                "--duration", "600"] + (["--top", str(top)] if top else [])
     before = live.audit_status()
     watcher = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

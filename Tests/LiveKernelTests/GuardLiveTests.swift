@@ -95,6 +95,92 @@ extension Live {
             }
         }
 
+        /// It hears of all steps at once, when the last one has made all as it was: what happened meanwhile
+        /// was not audited all the same.
+        @Test func aMonitorThatSleepsThroughItAll() throws {
+            try besideDaemon { _ in
+                let watched = try Watched(options: ["--interval", "1"])
+                let scratch = try Scratch()
+                let old = try PythonWorkload(at: scratch.file("old.py"))
+                try old.ask("mix")
+                try watched.waitTables(watched.child.outLines.count + 2)
+                let whole = try AuditState.read().rules(of: watched.pid).count
+                let flood = try Flood()
+                watched.child.signal(SIGSTOP)
+                defer { watched.child.signal(SIGCONT) }
+                try flood.begin()
+                try eventually("no rule of ours is left", within: 60) {
+                    try AuditState.read().rules(of: watched.pid).isEmpty
+                }
+                _ = try flood.end()
+                for _ in 0..<3 { try old.ask("mix") }
+                let new = try Counter(tcp: 8, udp: 6, unix: 4)
+                try eventually("the rules are in again", within: 60) {
+                    try AuditState.read().rules(of: watched.pid).count == whole
+                }
+                watched.child.signal(SIGCONT)
+                try watched.waitTables(watched.child.outLines.count + 3)
+                let open = try old.ask("mix").open
+                let run = try watched.stop()
+                #expect(!run.last.codes.contains("proc_drift"), "\(run.last.doubt)")
+                #expect(run.last.codes.contains("proc_mode"), "\(run.last.doubt)")
+                #expect(try run.last.row(pid: old.pid).stillOpen == open)
+                #expect(try run.last.row(pid: new.pid).stillOpen == new.account.open)
+                try old.end()
+                try new.kill()
+            }
+        }
+
+        /// Someone took one of ours out. The guard takes the others out, and puts none in again.
+        @Test func aRuleThatSomeoneRemovedIsNotPutBack() throws {
+            try besideDaemon { _ in
+                let watched = try Watched(options: ["--interval", "1"])
+                let rules = try AuditState.read().rules(of: watched.pid)
+                try AuditState.delete(try #require(rules.first { $0.contains("fcntl") }))
+                let flood = try Flood()
+                watched.child.signal(SIGSTOP)
+                defer { watched.child.signal(SIGCONT) }
+                try flood.begin()
+                try eventually("no rule of ours is left", within: 60) {
+                    try AuditState.read().rules(of: watched.pid).isEmpty
+                }
+                _ = try flood.end()
+                watched.child.signal(SIGCONT)
+                // More than the quiet time after which the guard goes up.
+                try watched.waitTables(watched.child.outLines.count + 15)
+                #expect(try AuditState.read().rules(of: watched.pid).isEmpty)
+                let last = try #require(try watched.tables.last)
+                #expect(last.mode == "proc" && last.codes.contains("rules_changed"), "\(last.doubt)")
+                _ = try watched.stop()
+            }
+        }
+
+        /// A program of a mount namespace has a path that no rule of the host can name.
+        @Test func aProgramThatNoRuleCanName() throws {
+            try Skips.need("unshare")
+            try besideDaemon { _ in
+                let watched = try Watched(options: ["--interval", "1", "--budget", "1500"])
+                let flood = "/mnt/deep/flood --pairs 60 >/dev/null &"
+                let storm = try Child(
+                    "unshare",
+                    [
+                        "-m", "--kill-child", "--fork", "--pid", "/bin/sh", "-c",
+                        "mount -t tmpfs none /mnt && mkdir /mnt/deep && cp \(Host.workload("flood")) /mnt/deep/flood && while :; do for i in 1 2 3 4 5 6; do \(flood) done; wait; done",
+                    ])
+                storm.closeInput()
+                try eventually("the mode goes down", within: 60) {
+                    ["light", "proc"].contains(try watched.tables.last?.mode)
+                }
+                #expect(!watched.child.err.contains("all of /mnt/deep"), "\(watched.child.err)")
+                storm.signal(SIGKILL)
+                _ = try storm.wait()
+                try eventually("the rules come again", within: 110) {
+                    try watched.tables.last?.mode == "standard"
+                }
+                _ = try watched.stop()
+            }
+        }
+
         /// A storm of short processes: their program is exempt, not each of them.
         @Test func aStormOfShortProcesses() throws {
             try besideDaemon { _ in

@@ -122,6 +122,12 @@ public struct AuditControl: ~Copyable {
         }
     }
 
+    /// Makes the kernel write one record, and change nothing (AUDIT_TRIM drops watched trees that are gone).
+    ///
+    /// A caller that found the queue full and fell asleep after it had been emptied is woken by the next
+    /// record only (audit_log_start, kernel/audit.c), and that may be a minute away.
+    public func poke() { _ = audit_trim_subtrees(fd) }
+
     private func refused(_ rule: KernelRule, _ code: Int32, _ what: String) -> AuditError {
         if code == EPERM { return Self.refusal(code) }
         return AuditError(

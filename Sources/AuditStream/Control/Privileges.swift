@@ -14,23 +14,51 @@ public enum Privileges {
     /// Turns this process into an unprivileged one that may read the audit stream and /proc, and never
     /// gets more again. One thread only.
     ///
-    /// - Throws: when the host does not let us change; the process is then as it was, or has less.
+    /// - Throws: when the host does not let us become another user; the capabilities are given up all the
+    ///   same, as far as /proc can then still be read.
     public static func dropToReader() throws(AuditError) {
+        // Where a container never gave us one of them, another user, or a root with less, could not read
+        // /proc at all, and the figures would be worth less than the privileges.
+        capng_get_caps_process()
+        guard kept.allSatisfy({ capng_have_capability(CAPNG_PERMITTED, $0) != 0 }) else {
+            throw failed("one of the capabilities that it would keep is missing")
+        }
+        keepWhatIsNeeded()
+        // No capability is gained again, whoever we stay.
+        guard sockaudit_no_new_privileges() == 0 else { throw failed("no_new_privs is refused") }
+        var failure: AuditError?
+        if geteuid() == 0 {
+            do {
+                try becomeAnother()
+                return
+            } catch { failure = error }
+            keepWhatIsNeeded()
+        }
+        // Started with capabilities instead of as root: there is no identity to leave.
+        guard capng_apply(CAPNG_SELECT_CAPS) == 0 else { throw failed("the capabilities stay") }
+        if let failure { throw failure }
+    }
+
+    private static func keepWhatIsNeeded() {
         capng_clear(CAPNG_SELECT_BOTH)
         for capability in kept {
             capng_update(
                 CAPNG_ADD, capng_type_t(CAPNG_EFFECTIVE.rawValue | CAPNG_PERMITTED.rawValue), capability)
         }
-        if geteuid() == 0 {
-            let account = try account()
-            let flags = capng_flags_t(CAPNG_DROP_SUPP_GRP.rawValue | CAPNG_CLEAR_BOUNDING.rawValue)
-            let result = capng_change_id(Int32(account.uid), Int32(account.gid), flags)
-            guard result == 0 else { throw failed("libcap-ng says \(result)") }
-        } else {
-            // Started with capabilities instead of as root: there is no identity to leave.
-            guard capng_apply(CAPNG_SELECT_CAPS) == 0 else { throw failed("the capabilities stay") }
+    }
+
+    private static func becomeAnother() throws(AuditError) {
+        let account = try account()
+        // Without CAP_SETPCAP the bounding set stays, which no_new_privs makes worth nothing.
+        var result: Int32 = 0
+        for flags in [
+            CAPNG_DROP_SUPP_GRP.rawValue | CAPNG_CLEAR_BOUNDING.rawValue, CAPNG_DROP_SUPP_GRP.rawValue,
+        ] {
+            keepWhatIsNeeded()
+            result = capng_change_id(Int32(account.uid), Int32(account.gid), capng_flags_t(flags))
+            if result == 0 { return }
         }
-        guard sockaudit_no_new_privileges() == 0 else { throw failed("no_new_privs is refused") }
+        throw failed("libcap-ng says \(result)")
     }
 
     private static func account() throws(AuditError) -> (uid: uid_t, gid: gid_t) {
@@ -43,7 +71,7 @@ public enum Privileges {
     private static func failed(_ why: String) -> AuditError {
         AuditError(
             .privilegesKept, errno: errno,
-            "The reader of the records could not give up its privileges (\(why)); allow CAP_SETUID, CAP_SETGID and CAP_SETPCAP, or make a user named sockaudit."
+            "The reader of the records could not become an unprivileged user (\(why)); allow CAP_SETUID, CAP_SETGID, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or make a user named sockaudit."
         )
     }
 }

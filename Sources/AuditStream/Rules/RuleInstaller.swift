@@ -9,6 +9,8 @@ public struct RuleInstaller: ~Copyable {
     var installed: [KernelRule] = []
     /// What the plan wants, whoever's rules bring it.
     var planned: [KernelRule] = []
+    /// How many of ours someone else had taken out when they were last to be changed.
+    var removedByOthers = 0
     /// Rules that hid something before we came: told of once, at the start.
     private var hidingBefore: [KernelRule] = []
     private var switchedOn = false
@@ -51,6 +53,9 @@ public struct RuleInstaller: ~Copyable {
             _ = Self.takeOut(control, installed, switchOff: switchedOn, daemonBefore, isSockaudit)
         }
     }
+
+    /// See ``AuditControl/poke()``.
+    public func poke() { control.poke() }
 
     /// How many rules of ours are in.
     public var count: Int { installed.count }
@@ -140,12 +145,14 @@ public struct RuleInstaller: ~Copyable {
 
     public func inspect() throws(AuditError) -> Inspection {
         var found = Inspection()
+        found.missing = removedByOthers
         guard !planned.isEmpty else { return found }
         let present = try control.rules()
         let review = RuleReview(existing: present)
-        found.missing = planned.count {
+        let missing = planned.count {
             installed.contains($0) ? !present.contains($0) : review.covering($0) == nil
         }
+        found.missing = max(missing, removedByOthers)
         let ours = present.filter(installed.contains)
         found.moved = ours != installed.filter(ours.contains)
         found.hiding = review.hiding(planned, before: installed).filter { !hidingBefore.contains($0) }.map(

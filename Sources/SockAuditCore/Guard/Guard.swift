@@ -13,14 +13,18 @@ public struct Guard: Sendable {
     /// For how long calls have waited lately (ms, all callers together).
     private var waits = RateWindow(length: GuardSettings.waitWindow)
     private var tank: EvidenceTank?
+    private var silence = SilenceWatch()
     /// Since when there has been pressure without a pause, and when there last was.
     private var pressedSince: Int64?
     private var lastPressure: Int64 = .min / 2
+    private var lastUrgency: Int64 = .min / 2
     private var lastStep: Int64 = .min / 2
     private var lastRaise: Int64 = .min / 2
     private var hold: Int64
     /// Since when exempted processes have used no processor to speak of.
     private var calmSince: [Int32: Int64] = [:]
+    /// Programs that no rule can name: their path leads nowhere in the host's own file system.
+    private(set) var refused: Set<[UInt8]> = []
 
     /// Pressure that pauses for no longer than this (ms) goes on.
     private static let pause: Int64 = 250
@@ -44,8 +48,13 @@ public struct Guard: Sendable {
     /// The monitor's newest report.
     public mutating func take(_ report: GuardLoad) {
         load = report
-        rates.add(report.events, at: report.at)
+        // Those of exempted ones were on their way, or another's rules bring them: ours bring no more. And a
+        // monitor that was held up tells of many seconds at once.
+        let ours = report.events - exemptEvents(report)
+        rates.add(Int(Double(ours) * 1_000 / Double(max(1_000, report.span))), at: report.at)
         tank?.draw(report.events, at: report.at)
+        silence.take(
+            report.events, isFlood: rates.sum(at: report.at) >= settings.floodRate, at: report.at)
         for pid in state.processes {
             if report.busy.contains(pid) {
                 calmSince[pid] = nil
@@ -63,8 +72,16 @@ public struct Guard: Sendable {
         return decision(.ended, before)
     }
 
+    /// Whether one record should be made: see ``SilenceWatch``.
+    public mutating func wantsRecord(_ now: GuardCounters) -> Bool {
+        silence.wantsRecord(now.now, backlog: now.backlog)
+    }
+
     /// What was decided could not be done; this is how things are now.
-    public mutating func isOverruled(by actual: GuardState) { state = actual }
+    public mutating func isOverruled(by actual: GuardState) {
+        refused.formUnion(state.programs.filter { !actual.programs.contains($0) })
+        state = actual
+    }
 
     /// When the counters should be read next, in milliseconds from the last reading.
     public var nextReading: Int64 {
@@ -91,6 +108,7 @@ public struct Guard: Sendable {
             pressedSince = pressedSince ?? now.now
         }
         if let cause, isUrgent(cause, now) {
+            lastUrgency = now.now
             if isSettling(cause, now, before) { return nil }
             return lower(cause, now)
         }
@@ -125,6 +143,8 @@ public struct Guard: Sendable {
     }
 
     private func isUrgent(_ cause: GuardDecision.Cause, _ now: GuardCounters) -> Bool {
+        // Who insists on the mode has no log of a daemon to spare: whoever floods is counted.
+        if !settings.mayStep && !now.hasDaemon && settings.budget == nil { return false }
         let lasted = now.now - (pressedSince ?? now.now)
         switch cause {
         case .lost, .budget: return true
@@ -136,9 +156,7 @@ public struct Guard: Sendable {
     /// The last step has not shown yet what it does.
     private func isSettling(
         _ cause: GuardDecision.Cause, _ now: GuardCounters, _ before: GuardCounters
-    )
-        -> Bool
-    {
+    ) -> Bool {
         let since = now.now - lastStep
         if since < settings.settling { return true }
         // What was queued before it still has to be written, and callers wait for that.
@@ -154,7 +172,9 @@ public struct Guard: Sendable {
     // MARK: down
 
     private mutating func lower(_ cause: GuardDecision.Cause, _ now: GuardCounters) -> GuardDecision? {
-        let allowed = (budget(now) ?? GuardSettings.budgetBesideDaemon) / 2
+        // What the host suffers from is too much, whatever the budget allows.
+        let most = GuardSettings.budgetBesideDaemon
+        let allowed = (cause == .budget ? budget(now) ?? most : min(budget(now) ?? most, most)) / 2
         if let chosen = choose(allowed: allowed, at: now.now) { return exempt(chosen, cause, now) }
         guard settings.mayStep, state.level > .nothing else { return nil }
         let lasted = now.now - (pressedSince ?? now.now)
@@ -199,7 +219,9 @@ public struct Guard: Sendable {
     // MARK: up
 
     private mutating func raise(_ now: GuardCounters) -> GuardDecision? {
-        guard now.now - lastPressure >= hold, now.now - lastStep >= hold, now.now - lastRaise >= hold else {
+        // What is no flood must not keep it down either: without a daemon any burst makes callers wait.
+        let quietSince = now.hasDaemon ? lastPressure : lastUrgency
+        guard now.now - quietSince >= hold, now.now - lastStep >= hold, now.now - lastRaise >= hold else {
             return nil
         }
         if state.level < .all {

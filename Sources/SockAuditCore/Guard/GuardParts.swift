@@ -1,14 +1,22 @@
 extension Guard {
+    /// Events of those who are left out.
+    func exemptEvents(_ load: GuardLoad) -> Int {
+        let processes = load.processes.reduce(0) {
+            $0 + (state.processes.contains($1.pid) ? $1.events : 0)
+        }
+        let programs = load.programs.reduce(0) { $0 + (state.programs.contains($1.exe) ? $1.events : 0) }
+        // Who is left out under both names is counted twice.
+        return min(load.events, processes + programs)
+    }
+
     /// The few whose absence brings our events below a rate; nil when it is not a few, or not known who.
     func choose(allowed: Int, at now: Int64) -> (processes: [Int32], programs: [[UInt8]])? {
         guard settings.mayExempt, let load, load.span > 0, now - load.at <= settings.freshness else {
             return nil
         }
         func rate(_ events: Int) -> Int { events * 1_000 / Int(load.span) }
-        // Events of those who are out already are still on their way.
         let processes = load.processes.filter { !state.processes.contains($0.pid) }
-        let known = load.processes.reduce(0) { $0 + (state.processes.contains($1.pid) ? $1.events : 0) }
-        let total = rate(load.events - known)
+        let total = rate(load.events - exemptEvents(load))
         guard total >= settings.floodRate else { return nil }
         var left = total
         var chosen: [Int32] = []
@@ -21,12 +29,13 @@ extension Guard {
         }
         func isEnough(_ left: Int) -> Bool { left <= allowed || left <= total / 2 }
         if !chosen.isEmpty && isEnough(left) { return (chosen, []) }
-        guard !settings.isNarrowed else { return nil }
+        // Where there is no more of it than may be, it is not what presses.
+        guard !settings.isNarrowed, total > allowed else { return nil }
         // A storm of short processes: no number is worth naming, their program is.
         let places = settings.mostPrograms - state.programs.count
         guard places > 0,
             let program = load.programs.first(where: {
-                $0.processes >= 4 && !state.programs.contains($0.exe)
+                $0.processes >= 4 && !state.programs.contains($0.exe) && !refused.contains($0.exe)
             })
         else { return nil }
         let its = rate(program.events)

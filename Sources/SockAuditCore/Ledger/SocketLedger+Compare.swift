@@ -162,7 +162,8 @@ extension SocketLedger {
 
     /// Books a process that was there before we came, with the sockets it holds.
     public func adoptProcess(
-        _ process: AuditEvent, probe: ProcessProbe, scan: ProcessScan, look: LookSettings
+        _ process: AuditEvent, probe: ProcessProbe, scan: ProcessScan, look: LookSettings,
+        unaudited: AuditGaps = AuditGaps()
     ) {
         guard case .alive(let sockets) = scan.presence, !sockets.isEmpty || scan.usesRing,
             current[Slot(node: .none, pid: process.pid)] == nil
@@ -179,6 +180,6 @@ extension SocketLedger {
         account.threaded = scan.threaded
         var result = Settlement()
         account.startedHere = account.start > watchingSince
-        adopt(account, sockets, look, &result)
+        adopt(account, sockets, unaudited.widen(look, for: account), &result)
     }
 }

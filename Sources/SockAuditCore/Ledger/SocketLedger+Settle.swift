@@ -16,6 +16,8 @@ public struct ProcessScan: Equatable, Sendable {
     public var start: Int64
     /// The main thread's name; none when it was not read.
     public var comm: NameID
+    /// The program's file, asked for in the second reading only, and only where some are exempt.
+    public var exe = NameID.none
     /// More than one thread.
     public var threaded: Bool
     /// It holds an io_uring, which opens and closes without any record.
@@ -139,6 +141,10 @@ extension SocketLedger {
                 judgeScope(account)
             }
             if case .unreadable = one.presence { result.unreadable += 1 }
+            // Whoever executes a program that is exempt leaves no record of it.
+            if !recentGaps.programs.isEmpty, let two, two.exe != .none, !isGone(account, two) {
+                account.exe = two.exe
+            }
             let look = recentGaps.widen(look, for: account)
             if let sockets = compare(account, one, two, at: now, look, &result) {
                 strange.append((account, sockets))

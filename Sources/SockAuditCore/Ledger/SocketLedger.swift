@@ -51,7 +51,7 @@ public final class SocketLedger {
     public var watchingSince: Int64 = .max
     /// Who and what is not audited now, and what was not at any time since the last look into /proc.
     public var gaps = AuditGaps() { didSet { recentGaps.add(gaps) } }
-    var recentGaps = AuditGaps()
+    public internal(set) var recentGaps = AuditGaps()
     /// Processes with an io_uring that have ended.
     var endedRingUsers = 0
     /// What the folded accounts add to ``unsure``.

@@ -131,7 +131,7 @@ struct Measurement: ~Copyable {
             pipeline.push(type: type, message: text)
         }
         pipeline.pump()
-        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state.processes) {
+        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state) {
             keeper.report(load)
             result.events += load.events
             for program in load.programs { programs[program.exe, default: 0] += program.events }

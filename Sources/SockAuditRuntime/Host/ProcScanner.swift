@@ -135,6 +135,9 @@ public struct ProcScanner {
         return scan
     }
 
+    /// The program's file; empty when it cannot be read.
+    public func executable(_ pid: Int32) -> [UInt8] { SmallFile.link("/proc/\(pid)/exe") ?? [] }
+
     /// - Returns: also whether it was asleep, with one thread, before its descriptors were read.
     private func read(_ pid: Int32, asksBusy: Bool) -> (scan: ProcessScan, isAsleep: Bool) {
         guard let stat = Self.stat(pid) else { return (ProcessScan(presence: .gone), false) }

@@ -25,6 +25,9 @@ struct ExemptProcesses: ~Copyable {
 
     mutating func clear() { watch([]) }
 
+    /// Someone had gone before: ``ended(_:)`` is to be asked at once.
+    var hasMissed: Bool { !missed.isEmpty }
+
     var polled: [pollfd] { watched.values.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) } }
 
     /// - Parameter answers: what poll(2) said of ``polled``.

@@ -23,6 +23,10 @@ public struct Keeper: ~Copyable {
     /// The report, where it is replaced whole.
     private var whole: WholeFile
     private var lastReading: Int64
+    /// When whoever may have missed the emptying of the queue is woken, in the guard's clock.
+    private var pokes: [Int64] = []
+    /// How long (ms) after a step that is: a queue of thousands takes its time.
+    private static let pokeDelays: [Int64] = [300, 1_000, 3_000]
     /// The rules are out: there is nothing left to guard.
     private var isDone = false
 
@@ -87,7 +91,8 @@ public struct Keeper: ~Copyable {
         }
         while true {
             let passed = Clock.steady() - lastReading
-            let limit = isDone ? -1 : Int32(clamping: max(0, guardian.nextReading - passed))
+            let limit =
+                isDone ? -1 : exempt.hasMissed ? 0 : Int32(clamping: max(0, guardian.nextReading - passed))
             var waiting = [
                 pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
@@ -99,9 +104,9 @@ public struct Keeper: ~Copyable {
                 // Whoever ends us ends the run: the monitor prints its last table first.
                 if waiting[1].revents != 0, case .stop = signals.next() { link.send([KeeperMessage.stop]) }
                 if waiting[0].revents != 0 && !serve() { break }
-                let gone = exempt.ended(waiting.dropFirst(2))
-                if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
             }
+            let gone = exempt.ended(waiting.dropFirst(2))
+            if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
             if !isDone && Clock.steady() - lastReading >= guardian.nextReading { watch() }
         }
         return installer.remove().isEmpty ? ExitStatus.done : ExitStatus.failed
@@ -178,7 +183,17 @@ public struct Keeper: ~Copyable {
         let counters = GuardCounters(
             now: lastReading, backlog: status.backlog, backlogLimit: status.backlogLimit, lost: status.lost,
             waited: status.backlogWaitActual, hasDaemon: status.daemon != 0)
-        if let decision = guardian.step(counters) { follow(decision) }
+        if let decision = guardian.step(counters) {
+            follow(decision)
+            // Fewer records are to come: perhaps none for a while.
+            if decision.cause != .quiet { pokes = Self.pokeDelays.map { lastReading + $0 } }
+        }
+        if let next = pokes.first, lastReading >= next {
+            pokes.removeFirst()
+            installer.poke()
+        } else if guardian.wantsRecord(counters) {
+            installer.poke()
+        }
     }
 
     /// Brings the rules to what the guard decided, and tells the monitor.
@@ -190,10 +205,17 @@ public struct Keeper: ~Copyable {
             guard try installer.swap(to: plan(decision.state)) else { return }
             link.send(decision.encode())
         } catch {
-            // The rules that help could not be put in: none help as well.
-            _ = try? installer.swap(to: RulePlan(mode: .proc))
+            // A program of another mount namespace, or one that was removed, has a path that no rule can
+            // name. What was refused must not stay in the state: it would be refused at every later step.
             var bare = decision
-            bare.state.level = .nothing
+            bare.state.programs = []
+            if decision.state.programs.isEmpty || (try? installer.swap(to: plan(bare.state))) != true {
+                // The rules that help could not be put in: none help as well.
+                _ = try? installer.swap(to: RulePlan(mode: .proc))
+                exempt.clear()
+                bare.state = GuardState()
+                bare.state.level = .nothing
+            }
             guardian.isOverruled(by: bare.state)
             link.send(bare.encode())
         }

@@ -11,7 +11,7 @@ struct KeeperLink: ~Copyable {
     private(set) var wantsStop = false
 
     /// How long the keeper may take to answer (ms): the kernel may have many rules to look at.
-    private static let patience: Int32 = 60_000
+    private static let patience: Int32 = 20_000
 
     /// How often, 10 ms apart, is asked whether the keeper has ended.
     private static let endPatience = 1_000

@@ -173,15 +173,22 @@ extension GuardLoad {
         out.put(Array(busy)) { $0.put($1) }
     }
 
+    /// The monitor reads what anybody on the host wrote: no number of its may make a sum of the keeper's
+    /// overflow, which would end it with the rules in.
+    private static func count(_ reader: inout WireReader) throws(WireReader.Damaged) -> Int {
+        min(max(0, try reader.number() as Int), 1 << 32)
+    }
+
     /// - Parameter at: when it came, by the keeper's own clock.
     init(_ reader: inout WireReader, at: Int64) throws(WireReader.Damaged) {
-        let (span, events): (Int64, Int) = (try reader.number(), try reader.number())
-        self.init(at: at, span: max(1, span), events: max(0, events))
+        let span: Int64 = try reader.number()
+        self.init(at: at, span: max(1, span), events: try Self.count(&reader))
         processes = try reader.list { reader throws(WireReader.Damaged) in
-            Process(pid: try reader.number(), events: try reader.number())
+            Process(pid: try reader.number(), events: try Self.count(&reader))
         }
         programs = try reader.list { reader throws(WireReader.Damaged) in
-            Program(exe: try reader.text(), events: try reader.number(), processes: try reader.number())
+            Program(
+                exe: try reader.text(), events: try Self.count(&reader), processes: try Self.count(&reader))
         }
         busy = Set(try reader.list { reader throws(WireReader.Damaged) in try reader.number() as Int32 })
     }

@@ -63,9 +63,12 @@ struct GuardLog {
         if decision.state.level != state.level {
             let new = Self.mode(decision.state.level, asked)
             if let last = spans.indices.last, spans[last].to == nil { spans[last].to = now }
-            if decision.state.level < .all { spans.append(Span(mode: new, from: now, why: why)) }
+            // On the way up what brought it down is still why this is less than was asked for.
+            let isUp = decision.state.level > state.level
+            let cause = isUp ? spans.last?.why ?? why : why
+            if decision.state.level < .all { spans.append(Span(mode: new, from: now, why: cause)) }
             lines.append(
-                decision.state.level > state.level
+                isUp
                     ? "guard: up to \(new.rawValue) mode: \(why)."
                     : "guard: down to \(new.rawValue) mode: \(why).")
         }

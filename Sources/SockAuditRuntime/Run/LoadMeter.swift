@@ -43,12 +43,14 @@ struct LoadMeter {
 
     /// What there is to report; nil when it is not yet time, or nothing has happened.
     /// - Parameter exempt: of them is said who still uses the processor.
-    mutating func report(now: Int64, exempt: [Int32]) -> GuardLoad? {
+    mutating func report(now: Int64, exempt state: GuardState) -> GuardLoad? {
+        let exempt = state.processes
         let passed = now - since
         guard passed >= Self.span else { return nil }
-        if events == 0 && (exempt.isEmpty || passed < Self.idleSpan) {
+        // Who is exempt makes no events: without a report nobody would ever be audited again.
+        if events == 0 && (!state.exemptsAnyone || passed < Self.idleSpan) {
             // A span without events must not thin out the next ones.
-            if exempt.isEmpty { since = now - Self.span }
+            if !state.exemptsAnyone { since = now - Self.span }
             return nil
         }
         watchUse(exempt, now)

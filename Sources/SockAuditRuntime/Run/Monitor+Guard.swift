@@ -5,15 +5,16 @@ import SockAuditCore
 extension Monitor {
     /// Tells the guard who makes the load, and follows what it decided.
     mutating func guardTurn() {
-        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state.processes) {
+        if let load = meter.report(now: Clock.steady(), exempt: guardLog.state) {
             keeper.report(load)
         }
         for decision in keeper.takeDecisions() {
             let lines = guardLog.take(decision, at: Clock.wall()) { Self.label($0) }
             for line in lines { messages.error(line) }
+            // Each in its turn: of two that come together the first may be over with the second, and what
+            // happened meanwhile was not audited all the same.
+            ledger.gaps = guardLog.gaps(ledger.names)
         }
-        let gaps = guardLog.gaps(ledger.names)
-        if gaps != ledger.gaps { ledger.gaps = gaps }
     }
 
     /// Begins with less than what was asked for.

@@ -29,7 +29,12 @@ extension Monitor {
         var second: [Int32: ProcessScan] = [:]
         for round in 0..<Self.rounds {
             second = [:]
-            for pid in ledger.doubtful(first) { second[pid] = scanner.scan(pid, afresh: true) }
+            for pid in ledger.doubtful(first) {
+                second[pid] = scanner.scan(pid, afresh: true)
+                if !ledger.recentGaps.programs.isEmpty {
+                    second[pid]?.exe = ledger.names.intern(scanner.executable(pid))
+                }
+            }
             if second.isEmpty { break }
             if round > 0 { Self.sleep(milliseconds: 4) }
             behind = try !catchUp() || behind
@@ -43,9 +48,11 @@ extension Monitor {
             lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed,
             callsUnseen: settings.mode == .proc,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
+        // Also what ended before this table: who began meanwhile has left no record.
+        let unaudited = ledger.recentGaps
         let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
-        if settings.mode == .proc || ledger.gaps.nothing || !ledger.gaps.programs.isEmpty {
-            adoptRunning(look)
+        if settings.mode == .proc || !unaudited.programs.isEmpty || unaudited.nothing {
+            adoptRunning(look, unaudited)
         }
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = lostBefore
@@ -67,7 +74,7 @@ extension Monitor {
 
     /// Books processes that hold sockets and of which no record has come: those of before our
     /// start, and, after a loss, those whose every record is among the lost ones.
-    func adoptRunning(_ look: LookSettings) {
+    func adoptRunning(_ look: LookSettings, _ unaudited: AuditGaps = AuditGaps()) {
         for process in scanner.running() where process.pid != getpid() && process.pid != keeper.process {
             guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
                 let probe = scanner.probe(process.pid)
@@ -77,7 +84,9 @@ extension Monitor {
                 serial: 0, stamp: Clock.wall(), pid: process.pid, uid: who.uid, auid: who.auid,
                 session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),
                 operation: .execute)
-            ledger.adoptProcess(event, probe: probe, scan: scanner.scan(process.pid), look: look)
+            ledger.adoptProcess(
+                event, probe: probe, scan: scanner.scan(process.pid), look: look,
+                unaudited: unaudited)
         }
     }
 

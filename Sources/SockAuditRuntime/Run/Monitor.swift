@@ -182,6 +182,8 @@ public struct Monitor: ~Copyable {
         var readLately = false
         while true {
             let now = Clock.steady()
+            // It may have come between the answers of a table.
+            if keeper.wantsStop { return .stopped }
             if now >= until { return .deadline }
             if now - lastAge >= 1_000 {
                 pipeline.age()
@@ -212,10 +214,7 @@ public struct Monitor: ~Copyable {
                     case .none: break
                     }
                 }
-                if waiting[3].revents != 0 {
-                    try keeper.listen()
-                    if keeper.wantsStop { return .stopped }
-                }
+                if waiting[3].revents != 0 { try keeper.listen() }
             }
             readLately = try read() > 0
         }
@@ -223,7 +222,7 @@ public struct Monitor: ~Copyable {
 
     private mutating func reopen() {
         // A report that is replaced at each table is another file each time.
-        guard !printer.replacesReport else { return }
+        guard settings.report != nil && !printer.replacesReport else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }

@@ -173,6 +173,19 @@ import Testing
         #expect(host.decisions.isEmpty)
     }
 
+    @Test func whoInsistsExemptsBesideADaemonOnly() {
+        for hasDaemon in [true, false] {
+            var settings = GuardSettings()
+            settings.mayStep = false
+            var host = GuardHost(settings)
+            host.hasDaemon = hasDaemon
+            host.processes = [.init(pid: 1, rate: 300_000), quiet]
+            host.run(10_000)
+            #expect(host.guardian.state.processes == (hasDaemon ? [1] : []))
+            #expect(host.guardian.state.level == .all)
+        }
+    }
+
     @Test func countersThatWrapOrAreResetAreNoLoss() {
         #expect(Guard.rise(5, 5) == 0)
         #expect(Guard.rise(5, 9) == 4)
@@ -190,6 +203,22 @@ import Testing
         (host.lost, host.waited) = (.max, .max)
         host.run(1_000)
         #expect(host.decisions.isEmpty)
+    }
+
+    /// The last record of a flood may have left somebody asleep.
+    @Test func aFloodThatFallsSilentGetsARecord() {
+        var guardian = Guard(settings: GuardSettings())
+        func wants(_ now: Int64, backlog: UInt32 = 0) -> Bool {
+            guardian.wantsRecord(GuardCounters(now: now, backlog: backlog))
+        }
+        #expect(!wants(500))
+        guardian.take(GuardLoad(at: 1_000, span: 100, events: 20))
+        #expect(!wants(5_000))
+        guardian.take(GuardLoad(at: 6_000, span: 100, events: 5_000))
+        #expect(!wants(6_100))
+        #expect(!wants(6_250, backlog: 3))
+        let made = stride(from: Int64(6_250), to: 20_000, by: 50).count { wants($0) }
+        #expect(made == 3)
     }
 
     @Test func anEndedProcessIsNoLongerExempt() throws {

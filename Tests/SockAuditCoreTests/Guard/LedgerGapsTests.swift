@@ -94,4 +94,40 @@ import Testing
         #expect(bench.figures(10).stillOpen.total + bench.figures(10).others.open(.unseen).total == 2)
         bench.expect(20, 2, closed: 0, released: 0, open: 2)
     }
+
+    /// Its execve of a program that is exempt left no record; nor did what went with it.
+    @Test func whoExecutesAnExemptProgram() {
+        let bench = bench()
+        bench.ledger.gaps = gaps(programs: [bench.id("/bin/storm")])
+        var scan = bench.scan(10, [4: 101], comm: "storm")
+        scan.exe = bench.id("/bin/storm")
+        let result = bench.look([10: scan, 20: bench.scan(20, [3: 200, 4: 201])])
+        #expect(result.drift == 0)
+        bench.expect(10, 2, closed: 0, released: 1, open: 1)
+        #expect(bench.rows().first { $0.pid == 10 }?.state == .exempt)
+    }
+
+    /// It began while nothing was audited, and its sockets are its own; those of before our start are not.
+    @Test func whoBeganWhileNothingWasAudited() {
+        let bench = bench()
+        bench.ledger.watchingSince = bench.now
+        let kernel = LookSettings(info: { _, _, _ in SocketInfo(family: .udp) })
+        func adopt(_ pid: Int32, _ unaudited: AuditGaps) {
+            let event = AuditEvent(
+                serial: 0, stamp: bench.now, pid: pid, comm: bench.id("nginx"),
+                exe: bench.id("/usr/sbin/nginx"), operation: .execute)
+            guard let probe = bench.owners.byPid[pid] else { return }
+            bench.ledger.adoptProcess(
+                event, probe: probe, scan: bench.scan(pid, [3: 900 + UInt64(pid)]), look: kernel,
+                unaudited: unaudited)
+        }
+        bench.now += 1_000
+        for pid in [30, 31, 32] as [Int32] { bench.start(pid) }
+        adopt(30, gaps(nothing: true))
+        bench.expect(30, 1, closed: 0, released: 0, open: 1)
+        adopt(31, gaps(programs: [bench.id("/usr/sbin/nginx")]))
+        bench.expect(31, 1, closed: 0, released: 0, open: 1)
+        adopt(32, gaps())
+        bench.expect(32, 0, closed: 0, released: 0, open: 0)
+    }
 }
