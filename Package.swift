@@ -46,6 +46,7 @@ let package = Package(
         .testTarget(
             name: "ReportTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
+        .testTarget(name: "FormatTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(name: "LiveKernelTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]

@@ -73,6 +73,8 @@ public enum ReportFrame {
         /// Lines that begin with `# `.
         case comments
         case json
+        /// None: a form that has no place for them (CSV).
+        case bare
     }
 
     public static let schema = "sockaudit.report/1"
@@ -108,6 +110,7 @@ public enum ReportFrame {
                 lines += rules.map { "#   \(clean($0))" }
             }
             return lines.map { $0 + "\n" }.joined()
+        case .bare: return ""
         }
     }
 
@@ -128,11 +131,13 @@ public enum ReportFrame {
             ]
             if let verdict = end.verdict { lines.append("# verdict: \(verdict.rawValue.uppercased())") }
             return lines.map { $0 + "\n" }.joined()
+        case .bare: return ""
         }
     }
 
     /// - Parameter hash: of all from the head's first byte to here, in hexadecimal.
     public static func seal(_ hash: String, _ form: Form) -> String {
+        if form == .bare { return "" }
         let around = form == .json ? jsonSeal : commentSeal
         return around.before + hash + around.after + "\n"
     }

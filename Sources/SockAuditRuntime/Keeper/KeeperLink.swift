@@ -90,8 +90,10 @@ struct KeeperLink: ~Copyable {
     }
 
     /// Opens the report's file anew: we no longer may.
-    mutating func reopen() throws(AuditError) -> Int32 {
-        let (bytes, descriptor) = try call([KeeperMessage.reopen])
+    mutating func reopen() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.reopen) }
+
+    private mutating func askForFile(_ question: UInt8) throws(AuditError) -> Int32 {
+        let (bytes, descriptor) = try call([question])
         guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }
         return descriptor
     }
@@ -188,4 +190,10 @@ struct KeeperLink: ~Copyable {
             "The keeper of the rules (pid \(process)) has ended, and only it could remove them; remove them with 'sudo sockaudit rules --clear', or start sockaudit again, which does it too."
         )
     }
+}
+
+extension KeeperLink: ReportFolder {
+    mutating func fresh() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.fresh) }
+
+    mutating func publish() throws(AuditError) { try ask([KeeperMessage.publish]) { _ in } }
 }

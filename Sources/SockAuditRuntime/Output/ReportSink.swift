@@ -60,6 +60,12 @@ public struct ReportSink: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Something stands in the file already.
+    var holdsText: Bool {
+        var info = stat()
+        return fstat(descriptor, &info) == 0 && info.st_size > 0
+    }
+
     // MARK: the file
 
     /// Makes the file, or opens one that is ours: a regular file of our user under one name only, so that

@@ -72,7 +72,7 @@ extension Monitor {
         }
         lastTable = moment
         let snapshot = printer.snapshot(rows, head: head)
-        let outcome = try printer.print(snapshot)
+        let outcome = try printer.print(snapshot, in: &keeper)
         if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
         return outcome
     }

@@ -226,7 +226,8 @@ public struct Monitor: ~Copyable {
     }
 
     private mutating func reopen() {
-        guard settings.report != nil else { return }
+        // A report that is replaced at each table is another file each time.
+        guard settings.report != nil && !printer.replacesReport else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }

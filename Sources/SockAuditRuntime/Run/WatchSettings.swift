@@ -4,7 +4,7 @@ import SockAuditCore
 /// Everything that `watch` was asked for.
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
-    public enum Format: String, CaseIterable, Sendable { case text, json }
+    public enum Format: String, CaseIterable, Sendable { case text, json, csv, html, prometheus }
     /// auto: the lane, and libauparse for what is odd; auparse: libauparse for everything.
     public enum Decoder: String, CaseIterable, Sendable { case auto, auparse }
     public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, node, unit }
