@@ -14,7 +14,7 @@ WORKLOADS := .build/workloads
 .DEFAULT_GOAL := help
 # Steps use the same .build and the same package manager; order matters (deps before build).
 .NOTPARALLEL:
-.PHONY: help deps deps-test check-tools build run demo test lint fmt bench bench-harm clean
+.PHONY: help deps deps-test check-tools build run demo test screenshot lint fmt bench bench-harm clean
 
 help: ## this list
 	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
@@ -44,6 +44,10 @@ demo: deps build ## the table from the bundled sample log; no root
 test: deps deps-test build ## all tests; as root also the live ones on this kernel
 	sh Tests/Workloads/build.sh $(WORKLOADS)
 	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' $(SWIFT) test --no-parallel $(ARGS)
+
+screenshot: deps deps-test build ## the HTML report in Chromium, wide and narrow, light and dark: .build/screenshots
+	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' $(SWIFT) test --filter FormatTests.BrowserTests
+	@ls $(CURDIR)/.build/screenshots/*.png
 
 lint: ## format and syntax of everything, changing nothing
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift

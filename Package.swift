@@ -43,6 +43,10 @@ let package = Package(
         .testTarget(
             name: "DoctorTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
+        .testTarget(
+            name: "ReportTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            swiftSettings: common),
+        .testTarget(name: "FormatTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(name: "LiveKernelTests", swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]

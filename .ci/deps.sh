@@ -4,7 +4,7 @@
 #   deps.sh build    what `make build` and `make run` need: three header packages, no program
 #   deps.sh test     what the tests and the benchmark drive
 #
-# No daemon is started. Debian's auditd, nginx, redis and sshd packages start theirs on
+# No daemon is started. Debian's auditd, nginx, redis, sshd and Prometheus packages start theirs on
 # installation; auditd would take over the kernel's audit stream of this host.
 set -eu
 
@@ -31,6 +31,10 @@ libc6-dev|/usr/include/stdio.h|the same
 procps|ps|looks at test processes
 iproute2|ss|counts open sockets independently of us; joins the network namespaces of a small fleet
 audispd-plugins|audisp-remote|sends audit records to a central auditd, as a fleet does
+chromium|chromium|looks at the HTML report
+prometheus|promtool|a real Prometheus scrapes the metrics and tests the alert rules
+prometheus-node-exporter|prometheus-node-exporter|its textfile collector takes the metrics
+python3-jsonschema|/usr/lib/python3/dist-packages/jsonschema|checks JSON against docs/table.schema.json
 LIST
 }
 optional_list() {
@@ -63,7 +67,7 @@ missing_of() {
     done
 }
 names_of() { printf '%s\n' "$1" | cut -d '|' -f 1 | tr '\n' ' '; }
-explain() { printf '%s\n' "$1" | while IFS='|' read -r package why; do printf '  %-16s %s\n' "$package" "$why"; done; }
+explain() { printf '%s\n' "$1" | while IFS='|' read -r package why; do printf '  %-24s %s\n' "$package" "$why"; done; }
 
 # -- as root ---------------------------------------------------------------------------------
 
@@ -77,6 +81,8 @@ unit_of() {
     nginx-light) echo nginx.service ;;
     redis-server) echo redis-server.service ;;
     openssh-server) echo ssh.service ;;
+    prometheus) echo prometheus.service ;;
+    prometheus-node-exporter) echo prometheus-node-exporter.service ;;
     esac
 }
 

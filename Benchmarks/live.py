@@ -67,8 +67,10 @@ class Lines(threading.Thread):
 def tables(path):
     try:
         with open(path, encoding="utf-8") as f:
-            # The last line may be half written: it counts when its newline is there.
-            return [json.loads(line) for line in f if line.endswith("\n") and line.startswith("{")]
+            # The last line may be half written: it counts when its newline is there. Those of other
+            # schemas are the report's own head and end.
+            return [json.loads(line) for line in f
+                    if line.endswith("\n") and line.startswith('{"schema":"sockaudit.table/')]
     except FileNotFoundError:
         return []
 

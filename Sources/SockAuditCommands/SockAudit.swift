@@ -13,12 +13,15 @@ public struct SockAudit: ParsableCommand {
             sudo sockaudit sshd nginx     the processes of these names or globs
             sockaudit all --input FILE    the same from audit logs, without root
             sudo sockaudit doctor         what stands in the way on this host
+            sockaudit verify REPORT       whether a report is as it was written
+            sockaudit diff OLD NEW        which names hold more sockets than before
 
             Exit codes: 0 done; 1 <no matches> in an input; 2 something failed; 3 this host cannot
-            be audited; 4 done, but some table was LOSSY or PARTIAL; 5 --fail-open reached; 64 usage.
+            be audited; 4 done, but some table was LOSSY or PARTIAL, or a report is not right; 5
+            --fail-open or --fail-growth reached; 64 usage.
             """,
         version: version,
-        subcommands: [Watch.self, Doctor.self, Rules.self, SelfTest.self],
+        subcommands: [Watch.self, Doctor.self, Rules.self, Diff.self, Verify.self, SelfTest.self],
         defaultSubcommand: Watch.self)
 
     public init() {}

@@ -35,7 +35,7 @@ struct Watch: ParsableCommand {
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
-    @Option(help: "text or json (else by the report's ending, else text).")
+    @Option(help: "text, json, csv, html or prometheus (else by the report's ending, else text).")
     var format: WatchSettings.Format?
 
     @Flag(help: "All columns: who, which file, sockets that came another way.")
@@ -47,7 +47,8 @@ struct Watch: ParsableCommand {
     @Option(help: "Show only the first rows; totals are those of all.")
     var top: Int?
 
-    @Option(help: "process, name, exe, auid or node (host of a merged log).")
+    @Option(
+        help: "process, name, exe, auid, node (host of a merged log) or unit (systemd unit or container).")
     var groupBy: WatchSettings.Grouping = .process
 
     @Option(help: "Count only these of tcp, udp, other (joined by commas).")
@@ -103,10 +104,6 @@ struct Watch: ParsableCommand {
         }
         _ = try families()
         try replay.validate(inputs: input, utc: utc)
-        if let report, format == nil, let ending = [".csv", ".html", ".prom"].first(where: report.hasSuffix) {
-            throw ValidationError(
-                "This version writes text and JSON; \(ending) is not there yet. Say --format.")
-        }
     }
 
     /// Nobody looks at it, and nobody said when it ends.
@@ -144,9 +141,8 @@ struct Watch: ParsableCommand {
         settings.lifetime = lifetime
         settings.inputs = input
         settings.report = report
-        settings.format =
-            format
-            ?? (report?.hasSuffix(".json") == true || report?.hasSuffix(".jsonl") == true ? .json : .text)
+        settings.version = SockAudit.version
+        settings.format = format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
         settings.style.wide = wide
         settings.order = sort
         settings.top = top

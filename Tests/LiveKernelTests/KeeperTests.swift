@@ -115,6 +115,13 @@ extension Live {
             #expect(stat(report, &info) == 0 && info.st_uid == 0 && info.st_mode & 0o777 == 0o600)
             watched.child.signal(SIGTERM)
             #expect([0, 4].contains(try watched.child.wait(30)), "\(watched.child.err)")
+            // Each file is a whole: the old one was sealed when it was left.
+            let verified = try run(Host.sockaudit, ["verify", report + ".1", report])
+            #expect(verified.code == 0, "\(verified.out)")
+            let first = String(
+                decoding: FileManager.default.contents(atPath: report)?.prefix(4_096) ?? Data(), as: UTF8.self
+            )
+            #expect(first.contains("\"continued\":true") && first.contains("-S socket"), "\(first)")
         }
     }
 }

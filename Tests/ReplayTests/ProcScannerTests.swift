@@ -46,6 +46,17 @@ private final class Sleeper {
 @Suite(.serialized) struct ProcScannerTests {
     private func scanner() -> ProcScanner { ProcScanner(clock: Clock(), names: NameTable()) }
 
+    @Test func descriptorsAndTheirLimit() throws {
+        var limit = rlimit()
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        #expect(ProcScanner.descriptorLimit(getpid()) == Int(exactly: limit.rlim_cur))
+        #expect(ProcScanner.descriptorLimit(-1) == nil)
+        let held = (0..<60).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        defer { for fd in held { close(fd) } }
+        let scan = scanner().scan(getpid())
+        #expect(scan.descriptors >= 60 && scan.descriptorLimit == Int(exactly: limit.rlim_cur))
+    }
+
     private func sockets(_ scan: ProcessScan) -> Set<Int32> {
         guard case .alive(let sockets) = scan.presence else { return [] }
         return Set(sockets.keys)

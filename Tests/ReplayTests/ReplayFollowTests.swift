@@ -38,7 +38,7 @@ private final class Follower: @unchecked Sendable {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: settings.report ?? "")) else { return [] }
         // The last line may be half written.
         let whole = data.prefix((data.lastIndex(of: 0x0A) ?? -1) + 1)
-        return whole.split(separator: 0x0A)
+        return whole.split(separator: 0x0A).filter(ReplayReport.isTable)
     }
 
     var count: Int { lines().count }

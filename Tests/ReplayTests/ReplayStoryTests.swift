@@ -118,6 +118,10 @@ enum ReplayOutput {
         change(&settings)
         _ = try OneAtATime.run { try Replay.run(settings) }
         let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report"))
-        return try #require(String(bytes: data, encoding: .utf8))
+        let text = try #require(String(bytes: data, encoding: .utf8))
+        // The tables; what the report says of itself is another test's.
+        return text.components(separatedBy: "\n").filter {
+            !$0.hasPrefix("# ") && !$0.hasPrefix("{\"schema\":\"sockaudit.report/1\"")
+        }.joined(separator: "\n")
     }
 }

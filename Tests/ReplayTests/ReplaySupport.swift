@@ -188,12 +188,17 @@ struct ReplayReport {
         change(&settings)
         let code = try OneAtATime.run { try Replay.run(settings) }
         let data = try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/report.json"))
-        return try data.split(separator: 0x0A).map { try ReplayReport(code, $0) }
+        return try data.split(separator: 0x0A).filter(isTable).map { try ReplayReport(code, $0) }
+    }
+
+    static func isTable(_ line: Data) -> Bool {
+        line.starts(with: Data("{\"schema\":\"sockaudit.table/1\",".utf8))
     }
 
     init(_ code: Int32, _ data: Data?) throws {
         self.code = code
-        guard let data, !data.isEmpty else {
+        // As a script would: lines of other schemas say what the report is of, and where it ends.
+        guard let data = data?.split(separator: 0x0A).last(where: Self.isTable) else {
             (table, rows, objects, totals, reasons, verdict) = (nil, [], [], ReplayFigures(), [:], "")
             return
         }

@@ -34,7 +34,7 @@ public struct RuleInstaller: ~Copyable {
         public var findings: [HostChecks.Finding] = []
         /// Architectures whose rules the kernel refused.
         public var refusedArchitectures: [String] = []
-        /// Our rules as they stand, in auditctl's words.
+        /// The rules that bring our records, whoever put them in, in auditctl's words.
         public var rules: [String] = []
         /// The kernel's settings before we changed anything.
         public var before: KernelStatus?
@@ -62,6 +62,17 @@ public struct RuleInstaller: ~Copyable {
 
     public func status() throws(AuditError) -> KernelStatus { try control.status() }
     public func currentRules() throws(AuditError) -> [KernelRule] { try control.rules() }
+
+    /// The rules that bring our records now, whoever put them in, in auditctl's words.
+    public func texts() throws(AuditError) -> [String] {
+        let review = RuleReview(existing: try control.rules())
+        var texts: [String] = []
+        for rule in planned {
+            let text = installed.contains(rule) ? rule.text : review.covering(rule)?.text
+            if let text, !texts.contains(text) { texts.append(text) }
+        }
+        return texts
+    }
 
     /// Checks the host, sweeps what killed runs left, and puts the plan's rules in.
     ///
@@ -98,6 +109,7 @@ public struct RuleInstaller: ~Copyable {
             }
             switchedOn = SwitchMarker.exists
             if report.switchedOn { switchedOn = true }
+            report.rules = try texts()
         } catch {
             _ = remove()
             throw error
@@ -117,7 +129,6 @@ public struct RuleInstaller: ~Copyable {
                 try control.add(rule)
                 installed.append(rule)
                 report.added += 1
-                report.rules.append(rule.text)
             } catch  where error.errno == EEXIST {
                 report.shared += 1
             } catch  where error.errno == EINVAL && !Self.isNative(rule) {

@@ -11,6 +11,8 @@ public struct ProcessProbe: Equatable, Sendable {
     public var script: NameID
     /// It has more than one thread.
     public var threaded = false
+    /// Its systemd unit or container; none when nobody asked for it.
+    public var unit = NameID.none
 
     public init(startTicks: UInt64, start: Int64, comm: NameID, script: NameID = .none) {
         self.startTicks = startTicks
@@ -67,6 +69,8 @@ final class ProcessAccount {
     var comm: NameID
     var exe: NameID
     var script: NameID = .none
+    /// Its systemd unit or container.
+    var unit: NameID = .none
     /// The name came from /proc, which knows the main thread's name; records know the caller's.
     var nameFromProc = false
     /// The last other name in a record, about which /proc has been asked.

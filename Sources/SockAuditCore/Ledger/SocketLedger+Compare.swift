@@ -173,6 +173,7 @@ extension SocketLedger {
         account.start = probe.start
         account.comm = probe.comm
         account.script = probe.script
+        account.unit = probe.unit
         account.nameFromProc = true
         current[Slot(node: .none, pid: process.pid)] = account
         judgeScope(account)

@@ -32,6 +32,7 @@ extension SocketLedger {
         account.script = .none
         if settings.live, let probed = probe?(event.pid), probed.startTicks == account.startTicks {
             account.script = probed.script
+            account.unit = probed.unit
         }
         judgeScope(account)
         note(account)

@@ -65,6 +65,8 @@ extension SocketLedger {
             let after = probed.start + Self.clockSlack >= event.stamp
             if byFork ? after : before { adopt(account, probed) }
         }
+        // It is gone already; a child is born into its parent's unit.
+        if settings.units, account.unit == .none { account.unit = probe?(event.ppid)?.unit ?? .none }
         account.sawEvents = true
         account.startedHere = account.start > watchingSince
         current[slot] = account
@@ -96,6 +98,7 @@ extension SocketLedger {
         account.start = probed.start
         account.comm = probed.comm
         account.script = probed.script
+        account.unit = probed.unit
         account.nameFromProc = true
         if probed.threaded { account.threaded = true }
     }

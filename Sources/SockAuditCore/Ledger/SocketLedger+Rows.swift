@@ -1,6 +1,7 @@
 struct FoldKey: Hashable {
     var node: NameID
     var name: NameID
+    var unit: NameID
 }
 
 /// Ended processes of one name, figures kept, the rest let go.
@@ -45,6 +46,7 @@ extension SocketLedger {
         row.start = account.start
         row.name = names[account.comm]
         row.exe = names[account.exe]
+        row.unit = names[account.unit]
         row.uid = account.uid
         row.auid = account.auid
         row.session = account.session
@@ -61,6 +63,7 @@ extension SocketLedger {
         var row = Row()
         row.node = names[key.node]
         row.name = (key.name == .none ? [] : names[key.name] + [UInt8(ascii: " ")]) + Array("(ended)".utf8)
+        row.unit = names[key.unit]
         row.start = fold.first == .max ? 0 : fold.first
         row.state = .exited
         row.drift = fold.drift
@@ -86,8 +89,8 @@ extension SocketLedger {
     }
 
     private func fold(_ account: ProcessAccount) {
-        var key = FoldKey(node: account.node, name: account.comm)
-        if folded[key] == nil && folded.count >= Self.foldedNames { key.name = .none }
+        var key = FoldKey(node: account.node, name: account.comm, unit: account.unit)
+        if folded[key] == nil && folded.count >= Self.foldedNames { (key.name, key.unit) = (.none, .none) }
         var fold = folded[key] ?? FoldedAccount()
         if account.descriptors.unsure > 0 {
             foldedUnsure.processes += 1

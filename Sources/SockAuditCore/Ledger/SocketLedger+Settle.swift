@@ -25,6 +25,10 @@ public struct ProcessScan: Equatable, Sendable {
     /// A thread of it runs, or waits in the kernel and cannot be disturbed (states R and D): it may be in
     /// a call whose record is not written yet. Asked for in the second reading only.
     public var isBusy = false
+    /// How many descriptors of any kind it holds.
+    public var descriptors = 0
+    /// How many it may hold (RLIMIT_NOFILE, soft); nil when nobody asked.
+    public var descriptorLimit: Int?
 
     public init(
         presence: Presence, startTicks: UInt64 = 0, start: Int64 = 0, comm: NameID = .none,

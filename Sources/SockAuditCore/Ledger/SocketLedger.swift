@@ -32,10 +32,13 @@ public final class SocketLedger {
         public var light: Bool
         /// Ended processes kept as rows of their own; beyond it the oldest fold into `(ended)`.
         public var endedRows: Int
+        /// Units and containers are asked for.
+        public var units: Bool
 
-        public init(live: Bool, light: Bool = false, endedRows: Int = 10_000) {
+        public init(live: Bool, light: Bool = false, units: Bool = false, endedRows: Int = 10_000) {
             self.live = live
             self.light = light
+            self.units = units
             self.endedRows = endedRows
         }
     }

@@ -46,6 +46,64 @@ public enum Escaping {
 
     public static func json(_ text: String) -> String { json(Array(text.utf8)) }
 
+    /// For text and attribute values of HTML, in double quotes.
+    public static func html(_ bytes: [UInt8]) -> String {
+        var out = ""
+        for scalar in visible(bytes).unicodeScalars {
+            switch scalar {
+            case "&": out += "&amp;"
+            case "<": out += "&lt;"
+            case ">": out += "&gt;"
+            case "\"": out += "&quot;"
+            case "'": out += "&#39;"
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+
+    public static func html(_ text: String) -> String { html(Array(text.utf8)) }
+
+    /// A label value of Prometheus' text format, without its quotes.
+    public static func label(_ bytes: [UInt8]) -> String {
+        var out = ""
+        for scalar in visible(bytes).unicodeScalars {
+            switch scalar {
+            case "\\": out += "\\\\"
+            case "\"": out += "\\\""
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
+    }
+
+    /// A cell of CSV: in quotes where RFC 4180 asks for them, and never a formula. A spreadsheet takes a
+    /// cell for one that begins with one of `= + - @`, blanks before it or not; such a cell, and one that
+    /// begins with an apostrophe itself, gets an apostrophe in front. Where lists are separated by
+    /// semicolons a spreadsheet would begin a cell behind one, so it is written as its escape.
+    public static func csv(_ bytes: [UInt8]) -> String {
+        var cell = ""
+        for scalar in visible(bytes).unicodeScalars {
+            if scalar == ";" { cell += "\\x3b" } else { cell.unicodeScalars.append(scalar) }
+        }
+        // The wide forms are typed, and taken, for the others in East Asia.
+        let first = cell.unicodeScalars.first { $0 != " " }
+        if let first, "=+-@'\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}".unicodeScalars.contains(first) {
+            cell = "'" + cell
+        }
+        guard
+            cell.unicodeScalars.contains(where: { $0 == "," || $0 == "\"" }) || cell.hasPrefix(" ")
+                || cell.hasSuffix(" ")
+        else { return cell }
+        var quoted = "\""
+        for scalar in cell.unicodeScalars {
+            if scalar == "\"" { quoted += "\"\"" } else { quoted.unicodeScalars.append(scalar) }
+        }
+        return quoted + "\""
+    }
+
+    public static func csv(_ text: String) -> String { csv(Array(text.utf8)) }
+
     /// Whether the bytes are UTF-8 throughout.
     public static func isText(_ bytes: [UInt8]) -> Bool {
         var valid = true

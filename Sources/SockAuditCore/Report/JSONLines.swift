@@ -59,7 +59,7 @@ public enum JSONLines {
     private static func identity(_ id: UInt32) -> String { id == AuditEvent.unset ? "null" : "\(id)" }
 
     /// Always with a fraction, as the schema shows it; never NaN or infinity, which JSON lacks.
-    private static func number(_ value: Double) -> String {
+    static func number(_ value: Double) -> String {
         guard value.isFinite else { return "0.0" }
         return "\((value * 1_000).rounded() / 1_000)"
     }

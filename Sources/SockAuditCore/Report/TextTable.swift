@@ -26,6 +26,7 @@ public enum TextTable {
         var text = heading(snapshot, style)
         text += "\n" + layout(columns, rows: lines(snapshot, style).count)
         if snapshot.rows.isEmpty { text += "no sockets yet\n" }
+        if let next = NextLook.line(snapshot) { text += next }
         if snapshot.hidden > 0 { text += "and \(snapshot.hidden) more (--top); the totals contain them\n" }
         return text
     }
@@ -118,6 +119,9 @@ public enum TextTable {
         if showsReleased { columns.append(column("Released") { $0.released }) }
         columns.append(column("StillOPEN") { $0.stillOpen })
         if style.wide {
+            if snapshot.rows.contains(where: { $0.descriptors > 0 }) {
+                columns.append(Column(title: "FDs", right: true, cells: lines.map(descriptors)))
+            }
             columns.append(column("OthersOPEN") { $0.others.open })
             // By the way they came, where any did: how many are open.
             for origin in Origin.allCases where !snapshot.totals.others.opened(origin).isZero {
@@ -128,6 +132,12 @@ public enum TextTable {
         let drift = lines.map { $0.family == nil ? $0.row.map { "\($0.drift)" } ?? "" : "" }
         columns.append(Column(title: "Drift", right: true, cells: drift))
         return columns
+    }
+
+    /// All that it holds, files too, and where that must end.
+    private static func descriptors(_ line: (row: Row?, family: SocketFamily?)) -> String {
+        guard line.family == nil, let row = line.row, row.descriptors > 0 else { return "" }
+        return "\(row.descriptors)" + (row.descriptorLimit > 0 ? "/\(row.descriptorLimit)" : "")
     }
 
     private static func layout(_ columns: [Column], rows: Int) -> String {
@@ -150,7 +160,7 @@ public enum TextTable {
     }
 
     /// Terminal cells: wide East Asian characters and emoji take two.
-    private static func width(_ text: String) -> Int {
+    static func width(_ text: String) -> Int {
         text.unicodeScalars.reduce(0) { sum, scalar in
             switch scalar.value {
             case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,

@@ -1,6 +1,6 @@
 /// What `--family` and `--group-by` make of the rows. Figures are always sums.
 public enum RowShaping {
-    public enum Grouping: Sendable { case process, name, exe, auid, node }
+    public enum Grouping: Sendable { case process, name, exe, auid, node, unit }
 
     /// What a row by node is called where the records name none.
     static let noNode = "(no node)"
@@ -40,6 +40,7 @@ public enum RowShaping {
             case .exe: name = row.exe.isEmpty ? row.name : row.exe
             case .node: name = row.node.isEmpty ? Array(noNode.utf8) : row.node
             case .auid: name = Array((row.auid == AuditEvent.unset ? "unset" : "\(row.auid)").utf8)
+            case .unit: name = row.unit.isEmpty ? Array("(unknown)".utf8) : row.unit
             default: name = row.name
             }
             let key = Key(node: row.node, name: name)
@@ -54,6 +55,7 @@ public enum RowShaping {
             sum.pid = 0
             sum.figures += row.figures
             sum.drift += row.drift
+            (sum.descriptors, sum.descriptorLimit) = (0, 0)
             sum.duration = max(sum.duration, row.duration)
             sum.start = sum.start == 0 ? row.start : min(sum.start, row.start == 0 ? sum.start : row.start)
             if sum.exe != row.exe { sum.exe = [] }

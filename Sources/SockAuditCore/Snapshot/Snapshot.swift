@@ -7,6 +7,8 @@ public struct Row: Equatable, Sendable {
     public var start: Int64 = 0
     public var name: [UInt8] = []
     public var exe: [UInt8] = []
+    /// Systemd unit or container, where `--group-by unit` asked for it.
+    public var unit: [UInt8] = []
     public var uid: UInt32 = AuditEvent.unset
     public var auid: UInt32 = AuditEvent.unset
     public var session: UInt32 = AuditEvent.unset
@@ -16,6 +18,9 @@ public struct Row: Equatable, Sendable {
     public var drift = 0
     /// By how many its open accepted sockets have grown since the last table; negative when they fell.
     public var acceptedGrowth = 0
+    /// Descriptors of any kind that it holds, and how many it may hold; 0 when unknown.
+    public var descriptors = 0
+    public var descriptorLimit = 0
     /// How many processes a folded or grouped row stands for.
     public var processes = 1
     public var figures = Figures()

@@ -31,18 +31,25 @@ public struct Reason: Equatable, Sendable {
         /// Sockets that came by accept and the like keep growing: a server leaks those.
         case othersGrow = "others_grow"
         case backlogWait = "backlog_wait"
+        /// A process holds nearly as many descriptors as it may.
+        case limitNear = "limit_near"
         /// Intervals of an input in which nothing happened, and which got no table.
         case quietIntervals = "quiet_intervals"
         /// The stamps of an input went back.
         case clockSet = "clock_set"
         /// Records of threads do not say which of two calls was first: see ``DescriptorTable``.
         case threadOrder = "thread_order"
+        /// Tables are missing from the report file: there was no room for them.
+        case reportGap = "report_gap"
 
         /// The verdict that this code alone calls for; nil for a note.
         public var verdict: Verdict? {
             switch self {
             case .kernelLost, .streamOverrun, .missingSerials, .procDrift, .malformed, .inputDamaged: .lossy
-            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .quietIntervals, .clockSet: nil
+            case .othersGrow, .backlogWait, .skippedLines, .threadOrder, .quietIntervals, .clockSet,
+                .reportGap,
+                .limitNear:
+                nil
             default: .partial
             }
         }

@@ -26,7 +26,7 @@ public enum AuditAge {
     /// Kept for the length of a boot: the kernel's log forgets, and the kernel itself does not say.
     private static let note = "/run/sockaudit.audited-since"
 
-    private static var bootIdentity: String { SmallFile.line("/proc/sys/kernel/random/boot_id") }
+    private static var bootIdentity: String { HostInfo.boot() }
 
     private static var remembered: Int64? {
         let words = SmallFile.line(note).split(separator: " ")

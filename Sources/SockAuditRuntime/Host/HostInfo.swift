@@ -4,6 +4,8 @@ import Glibc
 public enum HostInfo {
     public static func name() -> String { uts { $0.nodename } }
     public static func kernel() -> String { uts { $0.release } }
+    /// The kernel's name for the time since it was started: another one after each boot.
+    public static func boot() -> String { SmallFile.line("/proc/sys/kernel/random/boot_id") }
 
     /// Whose file this is; nil when it is not there.
     static func owner(_ path: String) -> UInt32? {

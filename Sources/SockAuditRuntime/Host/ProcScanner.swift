@@ -7,9 +7,12 @@ public struct ProcScanner {
     private let clock: Clock
     private let names: NameTable
     private let memory = ScanMemory()
+    private let readsUnits: Bool
 
-    public init(clock: Clock, names: NameTable) {
+    /// - Parameter readsUnits: whether ``probe(_:)`` tells units and containers too.
+    public init(clock: Clock, names: NameTable, readsUnits: Bool = false) {
         self.clock = clock
+        self.readsUnits = readsUnits
         self.names = names
     }
 
@@ -90,6 +93,9 @@ public struct ProcScanner {
             startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
             comm: names.intern(stat.comm), script: names.intern(Self.script(pid)))
         probe.threaded = stat.threads > 1
+        if readsUnits {
+            probe.unit = names.intern(ControlGroup.unit(SmallFile.read("/proc/\(pid)/cgroup") ?? []))
+        }
         return probe
     }
 
@@ -147,17 +153,18 @@ public struct ProcScanner {
             comm: names.intern(stat.comm), threaded: stat.threads > 1)
         // A main thread that ended before the others has no descriptors any more: ask another one.
         let folder = stat.isDead ? Self.livingTask(pid) : "/proc/\(pid)/fd"
-        guard let folder, let sockets = Self.sockets(folder, &scan.usesRing) else {
+        guard let folder, let sockets = Self.sockets(folder, &scan) else {
             if errno == ENOENT || errno == ESRCH { scan.presence = .gone }
             return (scan, false)
         }
         scan.presence = .alive(sockets: sockets)
+        if scan.descriptors >= Self.fewDescriptors { scan.descriptorLimit = Self.descriptorLimit(pid) }
         if asksBusy { scan.isBusy = stat.isBusy || stat.threads > 1 && Self.hasBusyTask(pid) }
         return (scan, stat.threads == 1 && !stat.isBusy)
     }
 
     /// fd to inode; nil with errno when the folder cannot be read.
-    private static func sockets(_ folder: String, _ usesRing: inout Bool) -> [Int32: UInt64]? {
+    private static func sockets(_ folder: String, _ scan: inout ProcessScan) -> [Int32: UInt64]? {
         guard let directory = opendir(folder) else { return nil }
         defer { closedir(directory) }
         // Collected first: a dictionary that grows with each entry is made several times.
@@ -169,13 +176,14 @@ public struct ProcScanner {
                 withUnsafePointer(to: &entry.pointee.d_name) {
                     $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
                         guard let fd = Self.number(name) else { return }
+                        scan.descriptors += 1
                         guard let base = target.baseAddress else { return }
                         let count = readlinkat(handle, name, base, target.count)
                         guard count > 0 else { return }
                         if let inode = Self.inode(target, count) {
                             found.append((fd, inode))
                         } else if Self.isRing(target, count) {
-                            usesRing = true
+                            scan.usesRing = true
                         }
                     }
                 }
@@ -184,6 +192,18 @@ public struct ProcScanner {
         var sockets = [Int32: UInt64](minimumCapacity: found.count)
         for (fd, inode) in found { sockets[fd] = inode }
         return sockets
+    }
+
+    /// Who holds fewer is near no limit that anyone sets: their files are not read.
+    private static let fewDescriptors = 50
+
+    /// `Max open files  1024  524288  files` (proc(5)): the first number; nil where there is none.
+    static func descriptorLimit(_ pid: Int32) -> Int? {
+        let title = Array("Max open files".utf8)
+        let lines = (SmallFile.read("/proc/\(pid)/limits", limit: 4_096) ?? []).split(separator: 0x0A)
+        guard let line = lines.first(where: { $0.starts(with: title) }) else { return nil }
+        let words = line.dropFirst(title.count).split(separator: UInt8(ascii: " "))
+        return words.first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
     }
 
     private static func hasBusyTask(_ pid: Int32) -> Bool {

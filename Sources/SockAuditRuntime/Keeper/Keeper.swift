@@ -20,6 +20,8 @@ public struct Keeper: ~Copyable {
     private var guardian: Guard
     /// Those who are exempt, each with a descriptor that tells its end.
     private var exempt = ExemptProcesses()
+    /// The report, where it is replaced whole.
+    private var whole: WholeFile
     private var lastReading: Int64
     /// When whoever may have missed the emptying of the queue is woken, in the guard's clock.
     private var pokes: [Int64] = []
@@ -53,6 +55,7 @@ public struct Keeper: ~Copyable {
         self.signals = signals
         self.installer = installer
         self.order = order
+        whole = WholeFile(path: order.report ?? "", readers: order.readers)
         var state = GuardState()
         state.level = order.level
         guardian = Guard(settings: order.settings, state: state)
@@ -138,13 +141,24 @@ public struct Keeper: ~Copyable {
                 let failures = installer.remove()
                 answer { $0.put(failures) { $1.encode(to: &$0) } }
             case KeeperMessage.reopen:
-                let fd = try OutputSink.open(order.report ?? "")
+                let fd = try ReportSink.open(order.report ?? "")
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
+            case KeeperMessage.fresh:
+                let fd = try whole.fresh()
+                link.send([KeeperMessage.done], passing: fd)
+                close(fd)
+            case KeeperMessage.publish:
+                try whole.publish()
+                link.send([KeeperMessage.done])
             case KeeperMessage.raise:
                 guardian = Guard(settings: order.settings)
                 _ = try installer.swap(to: plan(guardian.state))
-                answer { $0.put(installer.count) }
+                let rules = try installer.texts()
+                answer {
+                    $0.put(installer.count)
+                    $0.put(rules)
+                }
             case KeeperMessage.load:
                 var reader = WireReader(bytes)
                 if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }

@@ -72,9 +72,11 @@ struct KeeperLink: ~Copyable {
     }
 
     /// From a lower level to all that was asked for, before the run has begun.
-    /// - Returns: how many rules are in.
-    mutating func raise() throws(AuditError) -> Int {
-        try ask([KeeperMessage.raise]) { reader throws(WireReader.Damaged) in try reader.number() }
+    /// - Parameter report: what was said of the rules at the lower level.
+    mutating func raise(_ report: inout RuleInstaller.Report) throws(AuditError) {
+        (report.added, report.rules) = try ask([KeeperMessage.raise]) { reader throws(WireReader.Damaged) in
+            (try reader.number(), try reader.strings())
+        }
     }
 
     mutating func status() throws(AuditError) -> KernelStatus {
@@ -88,8 +90,10 @@ struct KeeperLink: ~Copyable {
     }
 
     /// Opens the report's file anew: we no longer may.
-    mutating func reopen() throws(AuditError) -> Int32 {
-        let (bytes, descriptor) = try call([KeeperMessage.reopen])
+    mutating func reopen() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.reopen) }
+
+    private mutating func askForFile(_ question: UInt8) throws(AuditError) -> Int32 {
+        let (bytes, descriptor) = try call([question])
         guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }
         return descriptor
     }
@@ -186,4 +190,10 @@ struct KeeperLink: ~Copyable {
             "The keeper of the rules (pid \(process)) has ended, and only it could remove them; remove them with 'sudo sockaudit rules --clear', or start sockaudit again, which does it too."
         )
     }
+}
+
+extension KeeperLink: ReportFolder {
+    mutating func fresh() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.fresh) }
+
+    mutating func publish() throws(AuditError) { try ask([KeeperMessage.publish]) { _ in } }
 }

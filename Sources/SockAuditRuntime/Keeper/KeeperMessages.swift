@@ -10,6 +10,9 @@ enum KeeperMessage {
     static let remove: UInt8 = 4
     static let reopen: UInt8 = 5
     static let raise: UInt8 = 7
+    /// A new file beside the report, and that it takes the report's place.
+    static let fresh: UInt8 = 12
+    static let publish: UInt8 = 13
     /// ...and tells: no answer comes.
     static let load: UInt8 = 6
     /// What the keeper answers...
@@ -26,6 +29,7 @@ struct KeeperOrder {
     var force = false
     var executables: [[UInt8]] = []
     var report: String?
+    var readers = WholeFile.Readers.owner
     var monitor: Int32 = 0
     /// Since when the host audits new processes (ms since the epoch); nil from boot.
     var auditedSince: Int64?
@@ -38,6 +42,7 @@ struct KeeperOrder {
         out.put(force)
         out.put(executables) { $0.put($1) }
         out.put(report.map { [$0] } ?? [])
+        out.put(readers.rawValue)
         out.put(monitor)
         out.put(auditedSince ?? -1)
         out.put(settings.mayStep)
@@ -60,6 +65,7 @@ struct KeeperOrder {
         force = try reader.flag()
         executables = try reader.list { reader throws(WireReader.Damaged) in try reader.text() }
         report = try reader.strings().first
+        readers = WholeFile.Readers(rawValue: try reader.number()) ?? .owner
         monitor = try reader.number()
         let since: Int64 = try reader.number()
         auditedSince = since < 0 ? nil : since

@@ -1,7 +1,7 @@
 import AuditStream
 import Glibc
 
-/// Where tables go: standard output or the report file.
+/// Where tables go that are for no file: standard output.
 ///
 /// A reader that stopped reading must not keep us from reading the stream, nor keep our rules in the
 /// kernel: what it does not take is kept, and sent on when it takes more.
@@ -14,8 +14,7 @@ public struct OutputSink: ~Copyable {
         case waiting
     }
 
-    private var descriptor: Int32
-    private let path: String?
+    private let descriptor = STDOUT_FILENO
     /// What the reader has still to take.
     private var pending: [UInt8] = []
     /// Redraw in place instead of appending.
@@ -24,45 +23,11 @@ public struct OutputSink: ~Copyable {
     /// What a pipe takes without blocking once poll(2) said so (PIPE_BUF).
     private static let chunk = 4_096
 
-    /// - Parameters:
-    ///   - path: the report file; nil for standard output.
-    ///   - redraws: wanted on a terminal.
-    public init(path: String?, redraws: Bool) throws(AuditError) {
-        self.path = path
-        if let path {
-            descriptor = try Self.open(path)
-            self.redraws = false
-        } else {
-            descriptor = STDOUT_FILENO
-            self.redraws = redraws && isatty(STDOUT_FILENO) == 1
-        }
-    }
-
-    deinit { if path != nil { close(descriptor) } }
+    /// - Parameter redraws: wanted on a terminal.
+    public init(redraws: Bool) { self.redraws = redraws && isatty(STDOUT_FILENO) == 1 }
 
     /// Standard output is a terminal: its width matters.
-    public var isTerminal: Bool { path == nil && isatty(STDOUT_FILENO) == 1 }
-
-    static func open(_ path: String) throws(AuditError) -> Int32 {
-        let fd = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0o600)
-        guard fd >= 0 else {
-            throw AuditError(
-                .outputFailed, errno: errno,
-                "The report \(path) cannot be written; check that its folder exists, is writable, and that it is no symbolic link."
-            )
-        }
-        return fd
-    }
-
-    /// HUP: the file was moved away; go on in a new one of the old name.
-    ///
-    /// - Parameter open: who opens it: a process that gave up its privileges cannot.
-    public mutating func reopen(_ open: (String) throws(AuditError) -> Int32) throws(AuditError) {
-        guard let path else { return }
-        let fresh = try open(path)
-        close(descriptor)
-        descriptor = fresh
-    }
+    public var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Some of the last table is still to be taken.
     public var isWaiting: Bool { !pending.isEmpty }
@@ -105,8 +70,7 @@ public struct OutputSink: ~Copyable {
                 sent = pending.count
                 throw AuditError(
                     .outputFailed, errno: code,
-                    "The table could not be written\(path.map { " to \($0)" } ?? ""); free space or name another file."
-                )
+                    "The table could not be written to standard output.")
             }
         }
         return .written

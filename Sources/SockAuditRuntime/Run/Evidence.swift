@@ -63,7 +63,7 @@ struct Evidence {
         let isShort =
             rate * length <= EvidenceAllowance(capacity: capacity, bytesPerEvent: bytesPerEvent).burst
         guard hours < Self.leastHours && !isShort else {
-            report.added = try keeper.raise()
+            try keeper.raise(&report)
             return nil
         }
         let size = "\(Int(capacity) >> 20) MiB"

@@ -37,6 +37,7 @@ extension KeeperOrder {
         mode = settings.mode
         force = settings.force
         report = settings.report
+        readers = settings.format.readers
         monitor = getpid()
         self.auditedSince = auditedSince
         self.settings.budget = settings.budget

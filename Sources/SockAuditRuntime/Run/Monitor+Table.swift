@@ -58,7 +58,12 @@ extension Monitor {
             adoptedAtLoss = lostBefore
             adoptRunning(look)
         }
-        let rows = ledger.takeRows(now: Clock.wall())
+        var rows = ledger.takeRows(now: Clock.wall())
+        for index in rows.indices where rows[index].state != .exited {
+            guard let scan = second[rows[index].pid] ?? first[rows[index].pid] else { continue }
+            rows[index].descriptors = scan.descriptors
+            rows[index].descriptorLimit = scan.descriptorLimit ?? 0
+        }
         head.reasons += reasons(settlement, rows, behind: behind)
         // A reader that hangs must not keep the rules in: they go before the last table does.
         if final {
@@ -67,7 +72,7 @@ extension Monitor {
         }
         lastTable = moment
         let snapshot = printer.snapshot(rows, head: head)
-        let outcome = try printer.print(snapshot)
+        let outcome = try printer.print(snapshot, in: &keeper)
         if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
         return outcome
     }
@@ -186,6 +191,7 @@ extension Monitor {
         reasons += guardLog.reasons(clock: clock)
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
         if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
+        if let near = NearLimit.note(rows) { reasons.append(near) }
         let drift = rows.reduce(0) { $0 + $1.drift }
         if drift > 0 {
             reasons.append(

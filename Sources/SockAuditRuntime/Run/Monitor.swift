@@ -49,9 +49,11 @@ public struct Monitor: ~Copyable {
         do { try Privileges.dropToReader() } catch { messages.error(error.description) }
 
         let names = NameTable()
-        let scanner = ProcScanner(clock: clock, names: names)
+        let scanner = ProcScanner(clock: clock, names: names, readsUnits: settings.grouping == .unit)
         let ledger = SocketLedger(
-            settings: .init(live: true, light: settings.mode == .light), scope: settings.scope, names: names,
+            settings: .init(
+                live: true, light: settings.mode == .light, units: settings.grouping == .unit),
+            scope: settings.scope, names: names,
             probe: { scanner.probe($0) }, kin: ProcScanner.kin)
         let pipeline = try EventPipeline(
             ledger: ledger, ownPid: getpid(), wantsScripts: !settings.scope.isAll, live: true,
@@ -69,6 +71,7 @@ public struct Monitor: ~Copyable {
         var monitor = Monitor(
             settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
             keeper: keeper, printer: printer, host: host)
+        monitor.printer.rules = report.rules
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
         ledger.watchingSince = monitor.startedWall
         let tables = SocketTables()
@@ -223,7 +226,8 @@ public struct Monitor: ~Copyable {
     }
 
     private mutating func reopen() {
-        guard settings.report != nil else { return }
+        // A report that is replaced at each table is another file each time.
+        guard settings.report != nil && !printer.replacesReport else { return }
         do {
             let fd = try keeper.reopen()
             try printer.reopen { _ in fd }

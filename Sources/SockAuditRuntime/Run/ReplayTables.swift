@@ -163,7 +163,7 @@ final class ReplayTables {
     var isWaiting: Bool { printer.isWaiting }
     var polled: Int32 { printer.polled }
     func send() throws(AuditError) { if try printer.send() == .closed { isFinished = true } }
-    func reopen() throws(AuditError) { try printer.reopen(OutputSink.open) }
+    func reopen() throws(AuditError) { try printer.reopen(ReportSink.open) }
 
     /// Writes what is left of the tables.
     /// - Returns: the exit code.

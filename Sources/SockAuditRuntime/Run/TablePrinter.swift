@@ -1,11 +1,24 @@
 import AuditStream
+import Glibc
 import SockAuditCore
 
 /// Turns rows into the table that was asked for and sends it on its way; remembers the worst.
 public struct TablePrinter: ~Copyable {
     private let settings: WatchSettings
     private var sink: OutputSink
+    /// The file of `--report`; the sink is not used then.
+    private var report: ReportSink?
+    /// What tables say of those that are missing from it.
+    private var gap: Reason?
+    /// The rules of the run, for the head of a report.
+    public var rules: [String]?
     private var sequence = 0
+    /// What the formats that show a whole run need of the tables so far.
+    private var rows: [Row] = []
+    private var history: RunHistory
+    private var sums = MetricSums()
+    /// The last attempt to replace the report failed, and that was said.
+    private var isTroubled = false
     /// Some table was LOSSY or PARTIAL.
     public private(set) var sawDoubt = false
     /// `--fail-open` was reached.
@@ -15,26 +28,46 @@ public struct TablePrinter: ~Copyable {
 
     public init(settings: WatchSettings) throws(AuditError) {
         self.settings = settings
-        sink = try OutputSink(path: settings.report, redraws: settings.clears && settings.format == .text)
+        history = RunHistory(isGrouped: settings.grouping != .process)
+        sink = OutputSink(redraws: settings.clears && settings.format == .text && settings.report == nil)
+        guard let path = settings.report else { return }
+        if settings.format.isWhole {
+            var file = WholeFile(path: path, readers: settings.format.readers)
+            try file.check()
+            return
+        }
+        // Comments would be rows of a CSV.
+        let form: ReportFrame.Form =
+            switch settings.format {
+            case .json: .json
+            case .csv: .bare
+            default: .comments
+            }
+        report = try ReportSink(path: path, form: form, messages: Messages(quiet: settings.quiet))
     }
+
+    /// The report is another file at each table.
+    var replacesReport: Bool { settings.format.isWhole && settings.report != nil }
 
     public var tables: Int { sequence }
     /// The reader has not taken the last table yet: the next one would only pile up.
     public var isWaiting: Bool { sink.isWaiting }
     /// For poll: room when ``isWaiting``; a reader that went away shows as an error.
-    public var polled: Int32 { sink.polled }
+    public var polled: Int32 { settings.report == nil ? sink.polled : -1 }
     public mutating func send() throws(AuditError) -> OutputSink.Outcome { try sink.send() }
     /// Waits for the reader to take all; a second signal on `stop` ends that.
     public mutating func finish(stop: Int32) throws(AuditError) { try sink.finish(stop: stop) }
 
     public mutating func reopen(_ open: (String) throws(AuditError) -> Int32) throws(AuditError) {
-        try sink.reopen(open)
+        try report?.reopen(open)
     }
 
     /// - Parameter rows: everything in scope, ungrouped and in no order.
-    public func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
+    public mutating func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
         var head = head
         head.sequence = sequence + 1
+        if let gap { head.reasons.append(gap) }
+        if settings.format.isWhole { self.rows = rows }
         let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
             by: settings.order)
         return Snapshot(head: head, rows: shown, top: settings.top)
@@ -47,24 +80,96 @@ public struct TablePrinter: ~Copyable {
         case .exe: .exe
         case .auid: .auid
         case .node: .node
+        case .unit: .unit
         }
     }
 
     public mutating func print(_ snapshot: Snapshot) throws(AuditError) -> OutputSink.Outcome {
+        var file = WholeFile(path: settings.report ?? "", readers: settings.format.readers)
+        return try print(snapshot, in: &file)
+    }
+
+    /// - Parameter folder: who makes the file where the report is replaced at each table.
+    mutating func print<Folder: ReportFolder & ~Copyable>(
+        _ snapshot: Snapshot, in folder: inout Folder
+    ) throws(AuditError) -> OutputSink.Outcome {
         sequence += 1
         if snapshot.verdict == .lossy || snapshot.verdict == .partial { sawDoubt = true }
         if !snapshot.rows.isEmpty || snapshot.hidden > 0 { sawRows = true }
         if let limit = settings.failOpen, snapshot.totals.stillOpen.total >= limit { sawLimit = true }
-        let text: String
+        remember(snapshot)
+        let isLast = snapshot.head.final
+        // On standard output a whole run is one page, at its end.
+        if settings.format.isWhole && settings.report == nil && !isLast { return .written }
+        let text = render(snapshot)
+        guard let path = settings.report else { return try sink.write(text, whole: isLast) }
+        guard settings.format.isWhole else {
+            let head = reportHead(snapshot.head)
+            try report?.write(text, of: snapshot, head: head)
+            gap = report?.gap
+            return .written
+        }
+        do {
+            let fd = try folder.fresh()
+            defer { close(fd) }
+            try WholeFile.fill(fd, text, path: path)
+            try folder.publish()
+            isTroubled = false
+        } catch {
+            // The next table tries again, and holds all that this one would have.
+            if isLast { throw error }
+            if !isTroubled { Messages(quiet: settings.quiet).error(error.description) }
+            isTroubled = true
+        }
+        return .written
+    }
+
+    private mutating func remember(_ snapshot: Snapshot) {
         switch settings.format {
-        case .json: text = JSONLines.render(snapshot)
+        case .html:
+            let all = RowShaping.shape(rows, families: settings.families, grouping: grouping)
+            history.take(all, at: snapshot.head.time)
+        case .prometheus: sums.take(rows)
+        case .text, .json, .csv: break
+        }
+        rows = []
+    }
+
+    private mutating func render(_ snapshot: Snapshot) -> String {
+        let offset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
+        switch settings.format {
+        case .json: return JSONLines.render(snapshot)
+        case .csv:
+            // At the beginning of a file, which may be one that an earlier run began.
+            let needsHeader: Bool
+            if let holdsText = report?.holdsText { needsHeader = !holdsText } else { needsHeader = sequence == 1 }
+            return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
+        case .html:
+            var style = HTMLReport.Style()
+            style.families = settings.families
+            style.utcOffset = offset
+            return HTMLReport.render(snapshot, history, style: style)
+        case .prometheus: return PrometheusText.render(sums, snapshot, families: settings.families)
         case .text:
             var style = settings.style
             style.families = settings.families
-            style.utcOffset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
+            style.utcOffset = offset
             let table = TextTable.render(snapshot, style: style)
-            text = sink.redraws || sequence == 1 ? table : "\n" + table
+            return sink.redraws || sequence == 1 ? table : "\n" + table
         }
-        return try sink.write(text, whole: snapshot.head.final)
+    }
+
+    private func reportHead(_ table: SnapshotHead) -> ReportHead {
+        var head = ReportHead()
+        head.host = table.host
+        head.kernel = table.kernel
+        head.boot = table.fromInput ? "" : HostInfo.boot()
+        head.version = settings.version
+        head.scope = table.scope
+        head.source = table.source
+        head.mode = table.mode
+        head.started = table.started
+        head.rules = rules
+        return head
     }
 }

@@ -4,10 +4,10 @@ import SockAuditCore
 /// Everything that `watch` was asked for.
 public struct WatchSettings: Sendable {
     public enum Source: String, CaseIterable, Sendable { case auto, multicast, unicast }
-    public enum Format: String, CaseIterable, Sendable { case text, json }
+    public enum Format: String, CaseIterable, Sendable { case text, json, csv, html, prometheus }
     /// auto: the lane, and libauparse for what is odd; auparse: libauparse for everything.
     public enum Decoder: String, CaseIterable, Sendable { case auto, auparse }
-    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, node }
+    public enum Grouping: String, CaseIterable, Sendable { case process, name, exe, auid, node, unit }
 
     public var scope = Scope.all
     public var interval = 7.0
@@ -18,6 +18,8 @@ public struct WatchSettings: Sendable {
     public var lifetime: Double?
     public static let defaultLifetime = 86_400.0
     public var report: String?
+    /// What a report says it was written by.
+    public var version = ""
     public var format = Format.text
     public var style = TextTable.Style()
     public var order = RowOrder.open

@@ -32,6 +32,7 @@ import Testing
 
     @Test func notesChangeNothing() {
         #expect(verdict([.backlogWait]) == .complete)
+        #expect(verdict([.reportGap, .limitNear]) == .complete)
         #expect(verdict([.backlogWait, .skippedLines, .othersGrow], fromInput: true) == .unverified)
         #expect(verdict([.backlogWait, .behind]) == .partial)
     }

@@ -1,0 +1,41 @@
+import ArgumentParser
+import AuditStream
+import SockAuditCore
+import SockAuditRuntime
+
+/// `sockaudit diff OLD NEW`: what grew from one report to another.
+struct Diff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare the last tables of two JSON reports, process name by process name.",
+        discussion: """
+            Exit codes: 0 done; 5 --fail-growth reached; 2 a report cannot be read or is damaged; 64 usage.
+            """)
+
+    enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
+
+    @Argument(help: "The earlier JSON report.")
+    var old: String
+
+    @Argument(help: "The later JSON report.")
+    var new: String
+
+    @Option(help: "Exit with 5 when the sockets that some name holds open grew by this number or more.")
+    var failGrowth: Int?
+
+    @Option(help: "text or json.")
+    var format: Format = .text
+
+    func validate() throws {
+        if let failGrowth, failGrowth < 1 {
+            throw ValidationError("--fail-growth must be 1 or more, not \(failGrowth).")
+        }
+    }
+
+    func run() throws {
+        try Outcome.exit { () throws(AuditError) in
+            let diff = try CompareReports.compare(old, new, limit: failGrowth)
+            print(format == .json ? DiffText.json(diff) : DiffText.text(diff), terminator: "")
+            return diff.isOverLimit ? ExitStatus.limitReached : ExitStatus.done
+        }
+    }
+}

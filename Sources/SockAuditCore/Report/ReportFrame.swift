@@ -1,0 +1,150 @@
+/// What a report file says of a run before its first table.
+public struct ReportHead: Equatable, Sendable {
+    public var host = ""
+    public var kernel = ""
+    /// Of the boot in which the run was made; empty for a log, which may be of any.
+    public var boot = ""
+    public var version = ""
+    public var scope = ["all"]
+    public var source = ""
+    public var mode = ""
+    /// Milliseconds since the epoch.
+    public var started: Int64 = 0
+    /// The rules of the run in auditctl's words; nil where none were put in, as for a log.
+    public var rules: [String]?
+    /// The run began in a file that was moved away.
+    public var isContinued = false
+
+    public init() {}
+
+    /// What anyone gets who hashes the rules, each with a newline behind it.
+    public var rulesHash: String? { rules.map { SHA256.hex($0.map { $0 + "\n" }.joined()) } }
+}
+
+/// What it says after the last one.
+public struct ReportEnd: Equatable, Sendable {
+    public private(set) var from: Int64 = 0
+    public private(set) var to: Int64 = 0
+    public private(set) var tables = 0
+    /// Tables that could not be written.
+    public var missing = 0
+    public private(set) var seen = 0
+    public private(set) var used = 0
+    public private(set) var lost = 0
+    /// The worst of its tables, written or not; nil when there was none.
+    public private(set) var verdict: Verdict?
+    /// The run goes on in another file.
+    public var continues = false
+
+    public init() {}
+
+    public mutating func take(_ snapshot: Snapshot, isWritten: Bool) {
+        let head = snapshot.head
+        if from == 0 { from = head.started }
+        to = head.time
+        (seen, used, lost) = (head.eventsSeen, head.eventsUsed, head.eventsLost)
+        if isWritten { tables += 1 } else { missing += 1 }
+        verdict =
+            verdict.map { $0.isWorse(than: snapshot.verdict) ? $0 : snapshot.verdict } ?? snapshot.verdict
+    }
+}
+
+extension Verdict {
+    /// How little it promises.
+    private var doubt: Int {
+        switch self {
+        case .complete: 0
+        case .unverified: 1
+        case .partial: 2
+        case .lossy: 3
+        }
+    }
+
+    public func isWorse(than other: Verdict) -> Bool { doubt > other.doubt }
+}
+
+/// The lines around the tables of one run in a report file.
+///
+/// Readers of tables pass over them: in JSON Lines they have a schema of their own, elsewhere they begin
+/// with `# `. The first and the last are known by the whole line, so that no name in a table can be one:
+/// in a row figures follow.
+public enum ReportFrame {
+    public enum Form: Sendable {
+        /// Lines that begin with `# `.
+        case comments
+        case json
+        /// None: a form that has no place for them (CSV).
+        case bare
+    }
+
+    public static let schema = "sockaudit.report/1"
+    static let jsonStart = "{\"schema\":\"\(schema)\",\"part\":"
+    static let commentHead = "# sockaudit report 1"
+    static let jsonHead = jsonStart + "\"begin\"}"
+    static let commentSeal = (before: "# sha256 ", after: "")
+    static let jsonSeal = (before: jsonStart + "\"seal\",\"sha256\":\"", after: "\"}")
+
+    public static func head(_ head: ReportHead, _ form: Form) -> String {
+        switch form {
+        case .json:
+            var line = jsonHead + "\n" + jsonStart
+            line += "\"head\",\"host\":\(Escaping.json(head.host)),\"kernel\":\(Escaping.json(head.kernel))"
+            line += ",\"boot_id\":\(text(head.boot)),\"version\":\(Escaping.json(head.version))"
+            line += ",\"scope\":\(list(head.scope)),\"source\":\(Escaping.json(head.source))"
+            line += ",\"mode\":\(Escaping.json(head.mode)),\"started\":\"\(TimeText.iso(head.started))\""
+            line += ",\"continued\":\(head.isContinued),\"rules\":\(head.rules.map(list) ?? "null")"
+            return line + ",\"rules_sha256\":\(head.rulesHash.map { "\"\($0)\"" } ?? "null")}\n"
+        case .comments:
+            var lines = [commentHead]
+            if head.isContinued { lines.append("# continued: the run began in an earlier file") }
+            lines += ["# host: \(clean(head.host))", "# kernel: \(clean(head.kernel))"]
+            if !head.boot.isEmpty { lines.append("# boot id: \(clean(head.boot))") }
+            lines += [
+                "# version: sockaudit \(clean(head.version))",
+                "# scope: \(head.scope.map(clean).joined(separator: " "))", "# source: \(clean(head.source))",
+            ]
+            if !head.mode.isEmpty { lines.append("# mode: \(clean(head.mode))") }
+            lines.append("# started: \(TimeText.iso(head.started))")
+            if let rules = head.rules, let hash = head.rulesHash {
+                lines.append("# rules: \(rules.count), SHA-256 \(hash)")
+                lines += rules.map { "#   \(clean($0))" }
+            }
+            return lines.map { $0 + "\n" }.joined()
+        case .bare: return ""
+        }
+    }
+
+    public static func end(_ end: ReportEnd, _ form: Form) -> String {
+        switch form {
+        case .json:
+            var line = jsonStart + "\"end\",\"from\":\"\(TimeText.iso(end.from))\""
+            line += ",\"to\":\"\(TimeText.iso(end.to))\",\"continues\":\(end.continues)"
+            line += ",\"tables\":\(end.tables),\"missing\":\(end.missing)"
+            line += ",\"events\":{\"seen\":\(end.seen),\"used\":\(end.used),\"lost\":\(end.lost)}"
+            return line + ",\"verdict\":\(end.verdict.map { "\"\($0.rawValue)\"" } ?? "null")}\n"
+        case .comments:
+            var lines = [
+                end.continues ? "# end of this file; the run continues in another" : "# end",
+                "# from: \(TimeText.iso(end.from))", "# to: \(TimeText.iso(end.to))",
+                "# tables: \(end.tables)" + (end.missing > 0 ? ", \(end.missing) could not be written" : ""),
+                "# events: \(end.seen) seen, \(end.used) used, \(end.lost) lost",
+            ]
+            if let verdict = end.verdict { lines.append("# verdict: \(verdict.rawValue.uppercased())") }
+            return lines.map { $0 + "\n" }.joined()
+        case .bare: return ""
+        }
+    }
+
+    /// - Parameter hash: of all from the head's first byte to here, in hexadecimal.
+    public static func seal(_ hash: String, _ form: Form) -> String {
+        if form == .bare { return "" }
+        let around = form == .json ? jsonSeal : commentSeal
+        return around.before + hash + around.after + "\n"
+    }
+
+    private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }
+    private static func text(_ text: String) -> String { text.isEmpty ? "null" : Escaping.json(text) }
+    private static func list(_ texts: [String]) -> String {
+        "[\(texts.map(Escaping.json).joined(separator: ","))]"
+    }
+}

@@ -1,0 +1,18 @@
+extension WatchSettings.Format {
+    private static let endings: [(String, Self)] = [
+        (".txt", .text), (".json", .json), (".jsonl", .json), (".csv", .csv), (".html", .html),
+        (".prom", .prometheus),
+    ]
+
+    /// What a report's name says of its format; nil where it says nothing.
+    public init?(endingOf path: String) {
+        guard let match = Self.endings.first(where: { path.hasSuffix($0.0) }) else { return nil }
+        self = match.1
+    }
+
+    /// Each table stands for the whole run: the file is replaced, not appended to.
+    var isWhole: Bool { self == .html || self == .prometheus }
+
+    /// Who may read a report that is replaced.
+    var readers: WholeFile.Readers { self == .prometheus ? .all : .owner }
+}

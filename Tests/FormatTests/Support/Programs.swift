@@ -1,0 +1,110 @@
+import Foundation
+import Glibc
+import Testing
+
+struct FormatError: Error, CustomStringConvertible {
+    let description: String
+    init(_ text: String) { description = text }
+}
+
+enum Repository {
+    static let path: String = {
+        var url = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { url.deleteLastPathComponent() }
+        return url.path
+    }()
+    /// What `make test` built, or what `swift test` builds beside the tests.
+    static let sockaudit =
+        ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? path + "/.build/debug/sockaudit"
+    static let sample = path + "/Tests/Fixtures/sample.log"
+    /// Pictures for people to look at; out of git.
+    static let screenshots = path + "/.build/screenshots"
+}
+
+/// Programs that a test drives (`make deps-test` installs them).
+enum Tool {
+    static func find(_ name: String) -> String? {
+        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+    }
+
+    /// Leaves the test where one is missing; where tests are run for real that is a failure.
+    static func need(_ name: String) throws -> String {
+        if let path = find(name) { return path }
+        try skip("\(name) is missing (make deps-test)")
+    }
+
+    static func skip(_ reason: String) throws -> Never {
+        print("SKIP formats: \(reason)")
+        if ProcessInfo.processInfo.environment["CI"] == "true" {
+            throw FormatError("skipped in CI: \(reason)")
+        }
+        try Test.cancel("\(reason)")
+    }
+
+    /// Debian's own interpreter: it has Debian's packages.
+    static let python = "/usr/bin/python3"
+}
+
+/// A folder of its own that goes away with the test.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.path + "/sockaudit-format-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    @discardableResult
+    func write(_ name: String, _ text: String) throws -> String {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+
+    func read(_ name: String) throws -> String { try String(contentsOfFile: file(name), encoding: .utf8) }
+
+    var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+}
+
+struct Ran {
+    let code: Int32
+    let out: String
+    let err: String
+}
+
+/// Runs a program to its end; one that hangs is ended after `seconds`, and the test fails.
+@discardableResult
+func run(
+    _ program: String, _ arguments: [String], in folder: String? = nil, input: String? = nil,
+    seconds: Int = 120
+) throws -> Ran {
+    let scratch = try Scratch()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+    process.arguments = ["-k", "5", "\(seconds)", program] + arguments
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    let (out, err) = (try scratch.write("out", ""), try scratch.write("err", ""))
+    process.standardOutput = FileHandle(forWritingAtPath: out)
+    process.standardError = FileHandle(forWritingAtPath: err)
+    process.standardInput =
+        try input.map { FileHandle(forReadingAtPath: try scratch.write("in", $0)) } ?? FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    guard ![124, 137].contains(process.terminationStatus) else {
+        throw FormatError("\(program) hangs: \(try scratch.read("err"))")
+    }
+    return Ran(code: process.terminationStatus, out: try scratch.read("out"), err: try scratch.read("err"))
+}
+
+/// Waits for a condition, never for a time.
+func eventually(_ what: String, within seconds: Double = 60, _ condition: () throws -> Bool) throws {
+    let limit = Date().addingTimeInterval(seconds)
+    while try !condition() {
+        if Date() > limit { throw FormatError("not within \(Int(seconds)) s: \(what)") }
+        usleep(50_000)
+    }
+}
