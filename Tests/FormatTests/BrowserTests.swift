@@ -47,7 +47,7 @@ import Testing
     func aLongRun(_ width: Int, _ scheme: Browser.Scheme) throws {
         let browser = try Browser()
         let sample = SampleRun()
-        let html = HTMLReport.render(sample.last, sample.history, style: HTMLReport.Style())
+        let html = sample.page
         try browser.picture(
             html, "report-\(width)-\(scheme).png", scheme, width: width, height: width < 500 ? 2_100 : 1_500)
         let look = try browser.look(html, scheme, width: width)
@@ -75,14 +75,14 @@ import Testing
         }
         let look = try browser.look(try scratch.read("r.html"), .light, width: 390)
         expectFits(look, .light, width: 390)
-        try expect(look, isOf: try scratch.read("r.json"))
+        try expect(look, isOf: try scratch.table("r.json"))
     }
 
     /// Should escaping ever fail, the policy still lets no script of a name's run.
     @Test func thePolicyHolds() throws {
         let browser = try Browser()
         let sample = SampleRun(tables: 2)
-        let html = HTMLReport.render(sample.last, sample.history, style: HTMLReport.Style())
+        let html = sample.page
         let attack = "<script>window.intruders = 1</script><img src=x onerror='window.intruders = 2'>"
         let broken = html.replacingOccurrences(of: "<footer>", with: attack + "<footer>")
         let look = try browser.look(broken, .light, width: 1_280)

@@ -17,6 +17,7 @@ public struct TablePrinter: ~Copyable {
     private var rows: [Row] = []
     private var history: RunHistory
     private var sums = MetricSums()
+    private var end = ReportEnd()
     /// The last attempt to replace the report failed, and that was said.
     private var isTroubled = false
     /// Some table was LOSSY or PARTIAL.
@@ -36,11 +37,10 @@ public struct TablePrinter: ~Copyable {
             try file.check()
             return
         }
-        // Comments would be rows of a CSV.
         let form: ReportFrame.Form =
             switch settings.format {
             case .json: .json
-            case .csv: .bare
+            case .csv: .csv
             default: .comments
             }
         report = try ReportSink(path: path, form: form, messages: Messages(quiet: settings.quiet))
@@ -100,8 +100,13 @@ public struct TablePrinter: ~Copyable {
         remember(snapshot)
         let isLast = snapshot.head.final
         // On standard output a whole run is one page, at its end.
-        if settings.format.isWhole && settings.report == nil && !isLast { return .written }
-        let text = render(snapshot)
+        if settings.format.isWhole && settings.report == nil && !isLast {
+            end.take(snapshot, isWritten: true)
+            return .written
+        }
+        var written = end
+        written.take(snapshot, isWritten: true)
+        let text = render(snapshot, written)
         guard let path = settings.report else { return try sink.write(text, whole: isLast) }
         guard settings.format.isWhole else {
             let head = reportHead(snapshot.head)
@@ -114,12 +119,19 @@ public struct TablePrinter: ~Copyable {
             defer { close(fd) }
             try WholeFile.fill(fd, text, path: path)
             try folder.publish()
+            end = written
+            if isTroubled { Messages(quiet: settings.quiet).error("The report \(path) is replaced again.") }
             isTroubled = false
         } catch {
+            end.take(snapshot, isWritten: false)
             // The next table tries again, and holds all that this one would have.
             if isLast { throw error }
             if !isTroubled { Messages(quiet: settings.quiet).error(error.description) }
             isTroubled = true
+            gap = Reason(
+                .reportGap, count: end.missing,
+                "\(end.missing) earlier tables could not be written to the report: \(SystemText.error(error.errno))"
+            )
         }
         return .written
     }
@@ -135,21 +147,28 @@ public struct TablePrinter: ~Copyable {
         rows = []
     }
 
-    private mutating func render(_ snapshot: Snapshot) -> String {
+    private mutating func render(_ snapshot: Snapshot, _ end: ReportEnd) -> String {
         let offset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
         switch settings.format {
         case .json: return JSONLines.render(snapshot)
         case .csv:
             // At the beginning of a file, which may be one that an earlier run began.
             let needsHeader: Bool
-            if let holdsText = report?.holdsText { needsHeader = !holdsText } else { needsHeader = sequence == 1 }
+            if let holdsText = report?.holdsText {
+                needsHeader = !holdsText
+            } else {
+                needsHeader = sequence == 1
+            }
             return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
         case .html:
             var style = HTMLReport.Style()
             style.families = settings.families
             style.utcOffset = offset
-            return HTMLReport.render(snapshot, history, style: style)
-        case .prometheus: return PrometheusText.render(sums, snapshot, families: settings.families)
+            return HTMLReport.render(
+                snapshot, history, head: reportHead(snapshot.head), end: end, style: style)
+        case .prometheus:
+            return PrometheusText.report(
+                sums, snapshot, head: reportHead(snapshot.head), end: end, families: settings.families)
         case .text:
             var style = settings.style
             style.families = settings.families
