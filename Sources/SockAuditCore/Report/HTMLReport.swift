@@ -8,6 +8,8 @@ public enum HTMLReport {
         public var utcOffset = 0
         /// The sockets that are counted (`--family`).
         public var families = SocketFamily.allCases
+        /// All columns: who, and the sockets that came another way (`--wide`).
+        public var wide = false
 
         public init() {}
     }
@@ -71,7 +73,8 @@ public enum HTMLReport {
         if !head.reasons.isEmpty {
             html += "<ul>\n"
             for reason in head.reasons {
-                html += "<li>\(reason.code.verdict == nil ? "note: " : "")\(text(reason.text))</li>\n"
+                html +=
+                    "<li>\(reason.code.verdict == nil ? "note: " : "")\(Escaping.htmlSentence(reason.text))</li>\n"
             }
             html += "</ul>\n"
         }
@@ -81,7 +84,9 @@ public enum HTMLReport {
         }
         html += "</section>\n<dl>\n"
         func fact(_ name: String, _ value: String) { html += Self.fact(name, value) }
-        fact("Scope", text(scope + (head.scopeNote.isEmpty ? "" : " (\(head.scopeNote))")))
+        fact(
+            "Scope",
+            text(scope) + (head.scopeNote.isEmpty ? "" : Escaping.htmlSentence(" (\(head.scopeNote))")))
         fact("Table", "\(head.sequence)\(head.final ? ", the last" : "")")
         fact(
             head.fromInput ? "Span" : "Interval", text("\(TimeText.seconds(head.interval)) s"))

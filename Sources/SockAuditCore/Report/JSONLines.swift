@@ -36,6 +36,9 @@ public enum JSONLines {
             ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
         text +=
             ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
+        // Known of a process that runs, and when live, only.
+        if row.descriptors > 0 { text += ",\"descriptors\":\(row.descriptors)" }
+        if row.descriptorLimit > 0 { text += ",\"descriptor_limit\":\(row.descriptorLimit)" }
         if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
         return text + ",\(figures(row.figures))}"
     }

@@ -26,7 +26,7 @@ public enum TextTable {
         var text = heading(snapshot, style)
         text += "\n" + layout(columns, rows: lines(snapshot, style).count)
         if snapshot.rows.isEmpty { text += "no sockets yet\n" }
-        if let next = NextLook.line(snapshot) { text += next }
+        if let next = NextLook.line(whole) { text += next }
         if snapshot.hidden > 0 { text += "and \(snapshot.hidden) more (--top); the totals contain them\n" }
         return text
     }
@@ -37,7 +37,7 @@ public enum TextTable {
         let head = snapshot.head
         var scope =
             head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
-        if !head.scopeNote.isEmpty { scope += " (\(clean(head.scopeNote)))" }
+        if !head.scopeNote.isEmpty { scope += " (\(Escaping.sentence(head.scopeNote)))" }
         var title = ["SockClosePercPar", clean(head.host), scope]
         title.append(
             "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s"
@@ -52,7 +52,7 @@ public enum TextTable {
         text += head.eventsLost > 0 ? ", \(head.eventsLost) lost" : head.fromInput ? "" : ", none lost"
         text += "\n"
         for reason in head.reasons {
-            text += gap + (reason.code.verdict == nil ? "note: " : "") + clean(reason.text) + "\n"
+            text += gap + (reason.code.verdict == nil ? "note: " : "") + Escaping.sentence(reason.text) + "\n"
         }
         return text
     }
@@ -136,7 +136,11 @@ public enum TextTable {
 
     /// All that it holds, files too, and where that must end.
     private static func descriptors(_ line: (row: Row?, family: SocketFamily?)) -> String {
-        guard line.family == nil, let row = line.row, row.descriptors > 0 else { return "" }
+        line.family == nil ? line.row.map(descriptors) ?? "" : ""
+    }
+
+    static func descriptors(_ row: Row) -> String {
+        guard row.descriptors > 0 else { return "" }
         return "\(row.descriptors)" + (row.descriptorLimit > 0 ? "/\(row.descriptorLimit)" : "")
     }
 

@@ -130,7 +130,7 @@ public struct TablePrinter: ~Copyable {
             isTroubled = true
             gap = Reason(
                 .reportGap, count: end.missing,
-                "\(end.missing) earlier tables could not be written to the report: \(SystemText.error(error.errno))"
+                "\(end.missing) earlier table\(end.missing == 1 ? "" : "s") could not be written to the report: \(SystemText.error(error.errno))"
             )
         }
         return .written
@@ -163,6 +163,7 @@ public struct TablePrinter: ~Copyable {
         case .html:
             var style = HTMLReport.Style()
             style.families = settings.families
+            style.wide = settings.style.wide
             style.utcOffset = offset
             return HTMLReport.render(
                 snapshot, history, head: reportHead(snapshot.head), end: end, style: style)

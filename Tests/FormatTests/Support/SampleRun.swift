@@ -1,4 +1,4 @@
-import SockAuditCore
+@testable import SockAuditCore
 
 /// A long run of made-up processes, some with names that nobody should have.
 struct SampleRun {
@@ -6,7 +6,8 @@ struct SampleRun {
     let history: RunHistory
     private let end: ReportEnd
 
-    var page: String {
+    /// - Parameter wide: as with `--wide`.
+    func page(wide: Bool = false) -> String {
         var head = ReportHead()
         head.host = last.head.host
         head.kernel = last.head.kernel
@@ -17,7 +18,9 @@ struct SampleRun {
         head.rules = ["socket", "close", "close_range", "execve"].map {
             "-a always,exit -F arch=b64 -S \($0) -F success=1 -F pid!=26501 -F pid!=26502 -F key=sockaudit"
         }
-        return HTMLReport.render(last, history, head: head, end: end, style: HTMLReport.Style())
+        var style = HTMLReport.Style()
+        style.wide = wide
+        return HTMLReport.render(last, history, head: head, end: end, style: style)
     }
 
     private static let names: [[UInt8]] =
@@ -87,6 +90,8 @@ struct SampleRun {
         row.figures.closeTotal = opened - open
         row.figures.closeLast = FamilyCounts(tcp: index)
         row.drift = index == 3 ? 2 : 0
+        for _ in 0..<(index == 0 ? 150 : 0) { row.figures.others.came(.accept, .tcp) }
+        (row.descriptors, row.descriptorLimit) = ended ? (0, 0) : (open.total + 160, 1_024)
         return row
     }
 }
