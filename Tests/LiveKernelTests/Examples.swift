@@ -127,7 +127,10 @@ struct ExampleRoom {
         try scratch.write("central.log", node)
         try must(try shell("gzip -k central.log"), "gzip")
         let reports = ["old.jsonl", "new.jsonl", "sockets.jsonl"]
-        for report in reports + reports.map({ "root/" + $0 }) + ["var/lib/sockaudit/2026-11-25.jsonl"] {
+        for report in reports + reports.map({ "root/" + $0 }) + [
+            "var/lib/sockaudit/2026-11-25.jsonl", "var/log/sockaudit/report.jsonl",
+            "var/log/sockaudit/report.jsonl.1",
+        ] {
             try must(try shell("sockaudit all --input audit.log --report \(report)", within: 60), report)
         }
     }
