@@ -6,7 +6,9 @@ public enum RowShaping {
     static let noNode = "(no node)"
 
     /// - Parameter families: sockets of other families are left out, and rows without any.
-    public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
+    public static func shape(
+        _ rows: consuming [Row], families: [SocketFamily], grouping: Grouping
+    ) -> [Row] {
         let kept =
             families.count == SocketFamily.allCases.count ? rows : rows.compactMap { restrict($0, families) }
         return grouping == .process ? kept : group(kept, grouping)

@@ -124,7 +124,7 @@ final class ReplayTables {
         quiet = (0, 0)
         beforeTable()
         do throws(AuditError) {
-            let outcome = try printer.print(printer.snapshot(rows, head: head))
+            let outcome = try printer.print(printer.snapshot(consume rows, head: head))
             // Of a list no table is left out: who reads slowly is waited for.
             if outcome == .waiting && !settings.follow { try printer.finish(stop: stop) }
             if outcome == .closed { isFinished = true }

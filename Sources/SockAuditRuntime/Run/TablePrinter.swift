@@ -32,11 +32,11 @@ public struct TablePrinter: ~Copyable {
     }
 
     /// - Parameter rows: everything in scope, ungrouped and in no order.
-    public func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
+    public func snapshot(_ rows: consuming [Row], head: SnapshotHead) -> Snapshot {
         var head = head
         head.sequence = sequence + 1
-        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
-            by: settings.order)
+        var shown = RowShaping.shape(consume rows, families: settings.families, grouping: grouping)
+        shown.sort(by: settings.order)
         return Snapshot(head: head, rows: shown, top: settings.top)
     }
 
@@ -55,16 +55,18 @@ public struct TablePrinter: ~Copyable {
         if snapshot.verdict == .lossy || snapshot.verdict == .partial { sawDoubt = true }
         if !snapshot.rows.isEmpty || snapshot.hidden > 0 { sawRows = true }
         if let limit = settings.failOpen, snapshot.totals.stillOpen.total >= limit { sawLimit = true }
-        let text: String
+        return try sink.write(render(snapshot), whole: snapshot.head.final)
+    }
+
+    private func render(_ snapshot: Snapshot) -> TablePieces {
         switch settings.format {
-        case .json: text = JSONLines.render(snapshot)
+        case .json: return JSONLines.pieces(snapshot)
         case .text:
             var style = settings.style
             style.families = settings.families
             style.utcOffset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
-            let table = TextTable.render(snapshot, style: style)
-            text = sink.redraws || sequence == 1 ? table : "\n" + table
+            let table = TextTable.pieces(snapshot, style: style)
+            return sink.redraws || sequence == 1 ? table : table.prefixed("\n")
         }
-        return try sink.write(text, whole: snapshot.head.final)
     }
 }
