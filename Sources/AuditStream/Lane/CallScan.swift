@@ -30,6 +30,8 @@ struct CallScan {
 
     init(names: NameTable) { callers = CallerCache(names: names) }
 
+    mutating func forgetNames() { callers.forget() }
+
     /// - Parameter at: behind the head's last colon.
     mutating func scan(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Result {
         var cursor = TextCursor(at, end)
@@ -144,6 +146,10 @@ struct CallerCache {
         }
         turn.toggle()
         return readAnew(&cursor, turn || lengths[first] == 0 ? first : second)
+    }
+
+    mutating func forget() {
+        for place in lengths.indices { lengths[place] = 0 }
     }
 
     @inline(__always)

@@ -55,6 +55,11 @@ struct RecordHead {
         return readStamp(&cursor)
     }
 
+    func markNames(_ mark: (NameID) -> Void) {
+        mark(node)
+        mark(lastNodeID)
+    }
+
     func role(type: Int32, ends: Bool) -> RecordRole { roles.role(type: type, ends: ends) }
 
     @inline(__always)

@@ -42,6 +42,11 @@ public struct ReorderWindow: Sendable {
     /// Events that wait for their turn.
     public var depth: Int { tail - head }
 
+    /// What waits, in its order.
+    public func forEach(_ body: (AuditEvent) -> Void) {
+        for index in head..<tail { body(ring[place(index)].event) }
+    }
+
     @inline(__always)
     private func place(_ index: Int) -> Int { index & (ring.count - 1) }
 

@@ -153,10 +153,25 @@ public final class EventPipeline {
     }
 
     private func collect() {
+        defer { if ledger.names.isFull { sweepNames() } }
         if nodes.isEmpty { return main.take { order($0) } }
         var lists: [[AuditEvent]] = []
         forEach { $0.take { lists.append($0) } }
         order(Self.merged(lists))
+    }
+
+    /// Of a host whose processes call themselves anything only the names that are borne are kept. Everything
+    /// that was decoded has been taken on.
+    private func sweepNames() {
+        ledger.names.sweep { mark in
+            ledger.markNames(mark)
+            for (node, window) in windows {
+                mark(node)
+                window.forEach { $0.markNames(mark) }
+            }
+            forEach { $0.markNames(mark) }
+        }
+        forEach { $0.forgetNames() }
     }
 
     /// Tables by time need the events of several nodes in the order of time; each node's own order stays.
