@@ -16,8 +16,11 @@ public final class InputFile {
 
     /// - Parameter path: a file's path, or `-` for standard input.
     public convenience init(path: String) throws(AuditError) {
-        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK a named pipe that nobody writes to yet would hold us up here, where no signal
+        // is heard; afterwards poll tells when there is something to read.
+        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Self.unreadable(path) }
+        if path != "-" { _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) }
         try self.init(path: path, descriptor: fd)
     }
 
