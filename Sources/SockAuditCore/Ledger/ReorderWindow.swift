@@ -101,10 +101,10 @@ public struct ReorderWindow: Sendable {
     private static let nearWrap: UInt64 = 1 << 24
 
     private mutating func emitHead(_ emit: (Output) -> Void) {
-        let (key, event) = ring[place(head)]
+        let place = place(head)
         head += 1
-        lastOut = key
-        emit(.event(event))
+        lastOut = ring[place].key
+        emit(.event(ring[place].event))
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
