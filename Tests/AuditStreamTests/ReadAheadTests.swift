@@ -34,6 +34,11 @@ struct ReadAheadTests {
             found.bytes += bytes
             found.positions.append(position)
         }
+        // An end stays one.
+        guard case .end = try ahead.next(or: stop) else {
+            Issue.record("something came after the end")
+            return found
+        }
         return found
     }
 

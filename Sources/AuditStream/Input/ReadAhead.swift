@@ -20,6 +20,7 @@ public final class ReadAhead {
     private let thread: pthread_t
     private var taken = 0
     private var holdsBlock = false
+    private var isOver = false
 
     /// Whether reading ahead pays: the file is long, and there is a second processor.
     public static func pays(for file: InputFile) -> Bool {
@@ -62,11 +63,16 @@ public final class ReadAhead {
             holdsBlock = false
             shared.empty.post()
         }
+        if isOver { return .end }
         guard try shared.filled.wait(or: stop) else { return .stopped }
         let slot = shared.slots[taken & 1]
         switch slot.result {
-        case .failure(let error): throw error
-        case .success(0): return .end
+        case .failure(let error):
+            isOver = true
+            throw error
+        case .success(0):
+            isOver = true
+            return .end
         case .success(let count):
             taken += 1
             holdsBlock = true

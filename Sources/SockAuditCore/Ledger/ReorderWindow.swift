@@ -83,6 +83,11 @@ public struct ReorderWindow: Sendable {
         aged = newest
     }
 
+    /// Lets out what was entered before a time (ms), as far as nothing younger stands before it.
+    public mutating func release(before time: Int64, _ emit: (Output) -> Void) {
+        while head < tail, ring[place(head)].event.stamp < time { emitHead(emit) }
+    }
+
     /// Lets everything out that waits, in order: at a table, and at the end.
     public mutating func flush(_ emit: (Output) -> Void) {
         while head < tail { emitHead(emit) }

@@ -33,6 +33,7 @@ final class ReplayReader {
         let tables = try ReplayTables(settings: settings, ledger: ledger, found: found, stop: stop)
         self.tables = tables
         pipeline.admits = { tables.admit($0) }
+        if settings.every != nil { pipeline.border = { tables.border } }
     }
 
     deinit { buffer.deallocate() }
@@ -49,7 +50,10 @@ final class ReplayReader {
     func showProgress(_ bytes: Int64) { progress?.update(bytes: bytes, events: tables.found.events.events) }
 
     /// The pipeline lets go of the tables, and they of each other.
-    func end() { pipeline.admits = nil }
+    func end() {
+        pipeline.admits = nil
+        pipeline.border = { .max }
+    }
 
     /// Nothing stamped after this (ms) can belong to what is wanted: a call may be written long after
     /// its entry, and clocks of hosts differ, but not by more.
@@ -97,12 +101,13 @@ final class ReplayReader {
         if isWhole { try file.finish() }
     }
 
-    private func next(
-        of file: InputFile, _ ahead: ReadAhead?, or stop: Int32
+    /// - Parameter most: bytes, where no thread reads ahead.
+    func next(
+        of file: InputFile, _ ahead: ReadAhead?, most: Int = block, or stop: Int32
     ) throws(AuditError) -> ReadAhead.Step {
         if let ahead { return try ahead.next(or: stop) }
         if try file.wait(or: stop) == .stopped { return .stopped }
-        let count = try file.read(into: buffer)
+        let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<most]))
         if count == 0 { return .end }
         return .block(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position: file.position)
     }
