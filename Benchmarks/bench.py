@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import live
+import others
 import reconcile
 from measure import GOOD_ENDS, compare, last_table, medians, run
 
@@ -185,6 +186,8 @@ class Bench:
         logs = [Log(self.folder, f"c{n}", n // scale, "--mix", "compliance") for n in (100_000, 200_000, 400_000)]
         whole = self.replay("compliance host", logs[-1], 2 if quick else 5)
         self.linearity(logs, 1 if quick else 3)
+        processor = str(min(os.sched_getaffinity(0))) if shutil.which("taskset") else None
+        others.report(logs[0], logs[-1], self.folder, processor, self.options.sockaudit)
         for log in logs:
             log.remove()
 

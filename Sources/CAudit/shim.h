@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -173,6 +174,16 @@ static inline int sockaudit_close_range(unsigned int first, unsigned int last) {
 static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t length) {
     errno = 0;
     return auparse_feed(au, data, length);
+}
+
+/* How many processors this process may use (sched_getaffinity(2), whose macros are no C for Swift); 1 when
+   the kernel does not say. */
+static inline int sockaudit_processors(void) {
+    unsigned long mask[128] = {0};
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int count = 0;
+    for (long word = 0; word * (long)sizeof mask[0] < bytes; word++) count += __builtin_popcountl(mask[word]);
+    return count > 0 ? count : 1;
 }
 
 #endif

@@ -114,6 +114,10 @@ public final class InputFile {
     /// How far the file has been read, in bytes of what is on disk.
     public var position: Int64 { decompressor?.position ?? taken }
 
+    /// A plain or gzip file, and no other program unpacks it.
+    var isReadHere: Bool { size != nil && decompressor == nil }
+    var isUnpackedHere: Bool { gzip != nil }
+
     /// After the end: whether a compressed input was whole.
     public func finish() throws(AuditError) {
         let isWhole = decompressor?.finish() ?? !(gzip?.isDamaged ?? false)

@@ -88,6 +88,11 @@ public struct ReorderWindow: Sendable {
         aged = newest
     }
 
+    /// Lets out what was entered before a time (ms), as far as nothing younger stands before it.
+    public mutating func release(before time: Int64, _ emit: (Output) -> Void) {
+        while head < tail, ring[place(head)].event.stamp < time { emitHead(emit) }
+    }
+
     /// Lets everything out that waits, in order: at a table, and at the end.
     public mutating func flush(_ emit: (Output) -> Void) {
         while head < tail { emitHead(emit) }
@@ -106,10 +111,10 @@ public struct ReorderWindow: Sendable {
     private static let nearWrap: UInt64 = 1 << 24
 
     private mutating func emitHead(_ emit: (Output) -> Void) {
-        let (key, event) = ring[place(head)]
+        let place = place(head)
         head += 1
-        lastOut = key
-        emit(.event(event))
+        lastOut = ring[place].key
+        emit(.event(ring[place].event))
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
