@@ -122,13 +122,16 @@ struct ReadAheadTests {
         #expect(error?.errno == EIO)
     }
 
-    @Test("A short file and a pipe are read without")
+    @Test("Only what is long and packed is read so")
     func pays() throws {
         let folder = try InputFolder()
         let pipe = try Pipe()
-        #expect(!ReadAhead.pays(for: try InputFile(path: try folder.write("short.log", Self.text))))
         #expect(!ReadAhead.pays(for: try InputFile(path: "/proc/self/fd/\(pipe.ends.read)")))
-        let long = try InputFile(path: try folder.write("long.log", String(repeating: Self.text, count: 5)))
-        #expect(ReadAhead.pays(for: long) == (ProcessInfo.processInfo.activeProcessorCount > 1))
+        let long = try folder.write("long.log", String(repeating: Self.text, count: 5))
+        #expect(!ReadAhead.pays(for: try InputFile(path: long)))
+        let packed = try InputFile(path: try folder.gzip("long.log"))
+        #expect(ReadAhead.pays(for: packed) == (ProcessInfo.processInfo.activeProcessorCount > 1))
+        try folder.write("short.log", "type=")
+        #expect(!ReadAhead.pays(for: try InputFile(path: try folder.gzip("short.log"))))
     }
 }

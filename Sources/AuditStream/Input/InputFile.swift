@@ -114,8 +114,7 @@ public final class InputFile {
     /// How far the file has been read, in bytes of what is on disk.
     public var position: Int64 { decompressor?.position ?? taken }
 
-    /// A plain or gzip file, and no other program unpacks it.
-    var isReadHere: Bool { size != nil && decompressor == nil }
+    /// A gzip file: no other program unpacks it.
     var isUnpackedHere: Bool { gzip != nil }
 
     /// After the end: whether a compressed input was whole.

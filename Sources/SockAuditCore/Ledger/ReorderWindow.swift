@@ -51,6 +51,21 @@ public struct ReorderWindow: Sendable {
     private func place(_ index: Int) -> Int { index & (ring.count - 1) }
 
     public mutating func push(_ event: AuditEvent, _ emit: (Output) -> Void) {
+        // Most come in order.
+        if wraps == 0, event.serial >= newest {
+            newestStamp = max(newestStamp, event.stamp)
+            newest = event.serial
+            append(newest, event)
+        } else {
+            guard sort(event, emit) else { return }
+        }
+        // No more serials than that are within the span: a log that repeats itself must not pile up here.
+        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
+    }
+
+    /// Puts an event where it belongs among those that wait.
+    /// - Returns: false when its place has gone out already, and so it has too.
+    private mutating func sort(_ event: AuditEvent, _ emit: (Output) -> Void) -> Bool {
         var key = event.serial &+ wraps
         if newest > key, newest - key > Self.wrap - Self.nearWrap, newest >= Self.wrap - Self.nearWrap {
             wraps += Self.wrap
@@ -73,12 +88,17 @@ public struct ReorderWindow: Sendable {
         if key < lastOut {
             late += 1
             emit(.event(event))
-            return
+            return false
         }
         insert(key, event)
         newest = max(newest, key)
-        // No more serials than that are within the span: a log that repeats itself must not pile up here.
-        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
+        return true
+    }
+
+    private mutating func append(_ key: UInt64, _ event: AuditEvent) {
+        if depth == ring.count { grow(event) }
+        ring[place(tail)] = (key, event)
+        tail += 1
     }
 
     /// Lets out what has waited since the last call of this: on a quiet stream nothing newer comes that

@@ -4,7 +4,7 @@ import SockAuditCore
 
 /// Reads inputs into the pipeline, one after another.
 final class ReplayReader {
-    /// Larger ones cost less: each is a call of the kernel, and a meeting of two threads.
+    /// Larger ones cost less: each is a call of the kernel.
     private static let block = 1 << 20
     /// Bytes in a row that are stamped too late.
     private static let mostLate = 1 << 21
