@@ -32,7 +32,8 @@ let package = Package(
             ],
             swiftSettings: common),
         .executableTarget(
-            name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime"], swiftSettings: common),
+            name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime", "AuditStream"],
+            swiftSettings: common),
         .testTarget(name: "SockAuditCoreTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(
             name: "AuditStreamTests", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What sockaudit's memory grows with: logs of memlog.py through a pipe, peak resident memory of each.
+"""What sockaudit's memory grows with: logs of memlog.py, peak resident memory of each.
 
   memory.py [--quick] [--full] [--sockaudit FILE]
 
@@ -20,20 +20,25 @@ MIB = 1 << 20
 
 
 class Run:
-    """One log through a pipe into one sockaudit."""
+    """One log into one sockaudit: through a pipe, through a pipe and compressed, or as a rotated set."""
 
-    def __init__(self, sockaudit, shape, size, packed=False):
-        with tempfile.NamedTemporaryFile() as truth, tempfile.TemporaryFile() as out:
+    def __init__(self, sockaudit, shape, size, way="pipe"):
+        with tempfile.NamedTemporaryFile() as truth, tempfile.TemporaryFile() as out, \
+                tempfile.TemporaryDirectory(prefix="sockaudit-memory-") as folder:
             begin = time.monotonic()
             writer = subprocess.Popen(
                 [sys.executable, "-B", os.path.join(HERE, "memlog.py"), shape, str(size),
                  "--truth", truth.name],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
             source = writer
-            if packed:
+            if way == "set":
+                # Even numbers of lines: an event has two.
+                subprocess.run(["split", "-l", "200000", "-a", "3", "--additional-suffix=.log", "-",
+                                os.path.join(folder, "audit.")], stdin=writer.stdout, check=True)
+            elif way == "packed":
                 source = subprocess.Popen(["gzip", "-1"], stdin=writer.stdout, stdout=subprocess.PIPE)
             reader = subprocess.Popen(
-                [sockaudit, "all", "--input", "-", "--quiet", "--format", "json"],
+                [sockaudit, "all", "--input", folder if way == "set" else "-", "--quiet", "--format", "json"],
                 stdin=source.stdout, stdout=out)
             writer.stdout.close()
             source.stdout.close()
@@ -63,23 +68,24 @@ class Run:
 def show(sockaudit, quick, full, judge):
     """Prints the section; judge(what, wrong) is told of every check."""
     scale = 10 if quick else 1
-    print(f"\nMemory: logs through a pipe{', a tenth of the size' if quick else ''}")
+    print(f"\nMemory: logs of many kinds{', a tenth of the size' if quick else ''}")
     print(f"  {'':<46}{'CPU s':>9}{'events/s of CPU':>17}{'RSS MiB':>10}{'goal':>7}")
     million, hundred = 1_000_000 // scale, 100_000 // scale
     runs = [
-        ("nothing: the program itself", "storm", 0, False, 32),
-        (f"{million:,} short processes", "storm", million, False, 32),
-        (f"{million:,} short processes, a name each", "names", million, False, 32),
-        (f"{million:,} processes that were killed", "killed", million, False, 32),
-        (f"{hundred:,} open sockets of one process", "open", hundred, False, 32),
-        (f"{hundred:,} processes, an open socket each", "each", hundred, False, None),
+        ("nothing: the program itself", "storm", 0, "pipe", 32),
+        (f"{million:,} short processes", "storm", million, "pipe", 32),
+        (f"{million:,} short processes, a name each", "names", million, "pipe", 32),
+        ("the same, as a rotated set of files", "names", million, "set", 32),
+        (f"{million:,} processes that were killed", "killed", million, "pipe", 32),
+        (f"{hundred:,} open sockets of one process", "open", hundred, "pipe", 32),
+        (f"{hundred:,} processes, an open socket each", "each", hundred, "pipe", None),
     ]
     size = 10_000 * MIB if full else 100 * MIB
-    runs += [(f"{size // MIB:,} MiB of a host's log", "host", size, False, 32),
-             ("the same, compressed", "host", size, True, 64)]
+    runs += [(f"{size // MIB:,} MiB of a host's log", "host", size, "pipe", 32),
+             ("the same, compressed", "host", size, "packed", 64)]
     base = None
-    for title, shape, count, packed, goal in runs:
-        found = Run(sockaudit, shape, count, packed) if count else Run(sockaudit, shape, 1)
+    for title, shape, count, way, goal in runs:
+        found = Run(sockaudit, shape, count, way) if count else Run(sockaudit, shape, 1)
         base = base or found.memory
         rate = f"{found.events / max(found.cpu, 0.01):,.0f}" if count else ""
         print(f"  {title:<46}{found.cpu:9.2f}{rate:>17}{found.memory / 1024:10.1f}{goal or '':>7}")

@@ -10,6 +10,8 @@ public final class InputFile {
     private var head: [UInt8] = []
     /// What can be read only once shows what it is when it is read.
     private var isUndecided = false
+    /// A named pipe looks as if it had ended until somebody has opened it for writing.
+    private var awaitsWriter = false
     /// The size of a file; nil where there is none to speak of (a pipe).
     public let size: Int64?
     private var taken: Int64 = 0
@@ -37,6 +39,7 @@ public final class InputFile {
                 throw Self.unreadable(path)
             }
             isUndecided = true
+            awaitsWriter = info.st_mode & S_IFMT == S_IFIFO
             return
         }
         var start = [UInt8](repeating: 0, count: Compression.longest)
@@ -74,6 +77,12 @@ public final class InputFile {
 
     /// - Returns: bytes read; 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
+        if awaitsWriter {
+            // At once where ``wait(or:milliseconds:)`` said that there is something.
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = SystemText.retrying { poll(&ready, 1, -1) }
+            awaitsWriter = false
+        }
         while isUndecided {
             let count = try readHead()
             if count == 0 || !Compression.isUndecided(head) { try decide(head[...]) }
