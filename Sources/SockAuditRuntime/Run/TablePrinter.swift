@@ -63,13 +63,13 @@ public struct TablePrinter: ~Copyable {
     }
 
     /// - Parameter rows: everything in scope, ungrouped and in no order.
-    public mutating func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
+    public mutating func snapshot(_ rows: consuming [Row], head: SnapshotHead) -> Snapshot {
         var head = head
         head.sequence = sequence + 1
         if let gap { head.reasons.append(gap) }
-        if settings.format.isWhole { self.rows = rows }
-        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
-            by: settings.order)
+        if settings.format.isWhole { self.rows = copy rows }
+        var shown = RowShaping.shape(consume rows, families: settings.families, grouping: grouping)
+        shown.sort(by: settings.order)
         return Snapshot(head: head, rows: shown, top: settings.top)
     }
 
@@ -110,14 +110,14 @@ public struct TablePrinter: ~Copyable {
         guard let path = settings.report else { return try sink.write(text, whole: isLast) }
         guard settings.format.isWhole else {
             let head = reportHead(snapshot.head)
-            try report?.write(text, of: snapshot, head: head)
+            try report?.write(text.joined(), of: snapshot, head: head)
             gap = report?.gap
             return .written
         }
         do {
             let fd = try folder.fresh()
             defer { close(fd) }
-            try WholeFile.fill(fd, text, path: path)
+            try WholeFile.fill(fd, text.joined(), path: path)
             try folder.publish()
             end = written
             if isTroubled { Messages(quiet: settings.quiet).error("The report \(path) is replaced again.") }
@@ -147,10 +147,10 @@ public struct TablePrinter: ~Copyable {
         rows = []
     }
 
-    private mutating func render(_ snapshot: Snapshot, _ end: ReportEnd) -> String {
+    private mutating func render(_ snapshot: Snapshot, _ end: ReportEnd) -> TablePieces {
         let offset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
         switch settings.format {
-        case .json: return JSONLines.render(snapshot)
+        case .json: return JSONLines.pieces(snapshot)
         case .csv:
             // At the beginning of a file, which may be one that an earlier run began.
             let needsHeader: Bool
@@ -159,23 +159,25 @@ public struct TablePrinter: ~Copyable {
             } else {
                 needsHeader = sequence == 1
             }
-            return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
+            return TablePieces((needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot))
         case .html:
             var style = HTMLReport.Style()
             style.families = settings.families
             style.wide = settings.style.wide
             style.utcOffset = offset
-            return HTMLReport.render(
-                snapshot, history, head: reportHead(snapshot.head), end: end, style: style)
+            return TablePieces(
+                HTMLReport.render(
+                    snapshot, history, head: reportHead(snapshot.head), end: end, style: style))
         case .prometheus:
-            return PrometheusText.report(
-                sums, snapshot, head: reportHead(snapshot.head), end: end, families: settings.families)
+            return TablePieces(
+                PrometheusText.report(
+                    sums, snapshot, head: reportHead(snapshot.head), end: end, families: settings.families))
         case .text:
             var style = settings.style
             style.families = settings.families
             style.utcOffset = offset
-            let table = TextTable.render(snapshot, style: style)
-            return sink.redraws || sequence == 1 ? table : "\n" + table
+            let table = TextTable.pieces(snapshot, style: style)
+            return sink.redraws || sequence == 1 ? table : table.prefixed("\n")
         }
     }
 
