@@ -77,7 +77,8 @@ import Testing
             var sent = 0
             while sent < text.count {
                 let count = text.withUnsafeBytes {
-                    Glibc.write(writer, $0.baseAddress! + sent, $0.count - sent)
+                    Glibc.write(
+                        writer, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
                 }
                 try #require(count > 0)
                 sent += count

@@ -51,8 +51,10 @@ import Testing
         let source = PluginSource(input, daemon: nil, local: node("hostname")) { () throws(AuditError) in
             there
         }
+        source.count(since: 1_795_600_000_000)
+        let old = Self.record(3, pid: 50).replacing("1795600000.000", with: "1795599999.000")
         let text =
-            "node=web1 type=DAEMON_START msg=audit(1795600000.000:7777): op=start\n"
+            old + "node=web1 type=DAEMON_START msg=audit(1795600000.000:7777): op=start\n"
             + "node=web1 " + Self.record(10, pid: 50) + Self.record(11, pid: 51)
             + "node=db " + Self.record(900, pid: 50) + "node=web1 " + Self.record(15, pid: 52) + "rubbish\n"
         let bytes = Array(text.utf8)
@@ -69,7 +71,7 @@ import Testing
         // 12, 13 and 14 of this host; neither the daemon's own number nor another host's is one of its.
         here.settleGaps(at: 0)
         here.settleGaps(at: SerialGaps.patience)
-        #expect(here.gaps.missing == 3)
+        #expect(here.gaps.missing == 3, "and what is older than the run tells nothing")
     }
 
     @Test("The keeper is told where the settings are, and reads them as the plugin does")

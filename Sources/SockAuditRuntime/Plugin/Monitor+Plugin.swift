@@ -98,9 +98,12 @@ extension Monitor {
     private mutating func adopt() {
         guard isLocal else { return }
         let keeper = keeperPid
-        // The administrator's rules leave out nobody.
-        pipeline.admits = { $0.pid != keeper }
-        ledger.watchingSince = startedWall
+        // The administrator's rules leave out nobody. And what came before is told by what is there now: of
+        // the records of that time the kernel kept some, and not others.
+        let since = startedWall
+        pipeline.admits = { $0.pid != keeper && $0.stamp >= since }
+        source.plugin?.count(since: since)
+        ledger.watchingSince = since
         let tables = SocketTables()
         adoptRunning(LookSettings(info: { tables.info(pid: $0, fd: $1, inode: $2) }))
     }
@@ -123,6 +126,17 @@ extension Monitor {
             "watching \(scope) as a plugin of auditd, \(settings.mode.rawValue) mode, \(report.rules.count) rules, a table every \(TimeText.seconds(settings.interval)) s to \(settings.report ?? "")."
         )
     }
+
+    /// auditd tells its plugins that it ends, and then hands over what it still has.
+    mutating func awaitEnd() throws(AuditError) {
+        let limit = Clock.steady() + Self.farewell
+        while source.plugin != nil, isLocal, !source.hasEnded, Clock.steady() < limit {
+            if try read() == 0 { _ = poll(nil, 0, 5) }
+        }
+    }
+
+    /// It takes less (ms); whoever ends the plugin alone waits so long.
+    private static let farewell: Int64 = 500
 
     // MARK: tables
 

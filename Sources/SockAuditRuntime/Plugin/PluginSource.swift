@@ -11,6 +11,8 @@ final class PluginSource {
     private(set) var remote: EventPipeline?
     private var makeRemote: () throws(AuditError) -> EventPipeline
     private var splitter = LineSplitter()
+    private var since: Int64 = .min
+    private var hasBegun = false
 
     /// For so long (ms) nothing must have come before all is taken to be here: the daemon has a queue of its
     /// own, of which nobody tells.
@@ -89,8 +91,13 @@ final class PluginSource {
     private func pushLocal(_ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline) {
         // The daemon's own records have serials that it made up itself.
         if !line.starts(with: "type=DAEMON_".utf8), let serial = RecordStamp.serial(line) {
-            pipeline.sawSerial(serial)
+            if !hasBegun { hasBegun = (RecordStamp.milliseconds(line) ?? .max) >= since }
+            if hasBegun { pipeline.sawSerial(serial) }
         }
         pipeline.push(line: line)
     }
+
+    /// What is missing from before that moment (ms) is no loss of ours: the kernel keeps some of the records
+    /// that nobody took, and hands them to the daemon when it starts.
+    func count(since: Int64) { (self.since, hasBegun) = (since, false) }
 }

@@ -27,6 +27,8 @@ public struct Monitor: ~Copyable {
     var losses = LossTracker()
     /// How much was lost when processes were last looked for that nobody told of.
     var adoptedAtLoss = 0
+    /// What the kernel lost when nobody took its records any more: an audit daemon's end is no loss of its run.
+    var lostAtEnd = 0
     /// What /proc had put right up to the last table.
     var driftBefore = 0
     var saidWaiting = false
@@ -236,7 +238,9 @@ public struct Monitor: ~Copyable {
                 if waiting[1].revents != 0, try printer.send() == .closed { return .readerGone }
                 if waiting[0].revents != 0 {
                     switch signals.next() {
-                    case .stop: return .stopped
+                    case .stop:
+                        try awaitEnd()
+                        return .stopped
                     case .reopen: reopen()
                     case .none: break
                     }

@@ -114,7 +114,9 @@ final class RunningPlugin {
         let fd = pipe.fileHandleForWriting.fileDescriptor
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress! + sent, $0.count - sent) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.write(fd, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
+            }
             try #require(count > 0, "\(err)")
             sent += count
         }
