@@ -87,7 +87,7 @@ final class RunningPlugin {
     init(_ arguments: [String], in folder: Scratch, environment: [String: String] = [:]) throws {
         Glibc.signal(SIGPIPE, SIG_IGN)
         errors = folder.file("stderr-\(UUID().uuidString)")
-        FileManager.default.createFile(atPath: errors, contents: nil)
+        _ = FileManager.default.createFile(atPath: errors, contents: nil)
         process.executableURL = URL(fileURLWithPath: Programs.sockaudit)
         process.arguments = ["plugin"] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
