@@ -91,6 +91,7 @@ struct Table: Decodable {
     var final: Bool
     var scope: [String]
     var mode: String
+    var source: String
     var verdict: String
     var reasons: [Reason]
     var rows: [Row]

@@ -14,6 +14,37 @@ struct RuleChanges {
     private var removedBy = AuditEvent.unset
     /// The kernel itself took rules out: the folder of the program that they were about has gone.
     private var removedByKernel = false
+    /// We put them in, and will not again; others are their administrator's to load.
+    private let areOurs: Bool
+    /// Of an administrator's rules: their keys, and how many with such a key came and went since.
+    private let keys: Set<[UInt8]>
+    private var balance = 0
+
+    init() { (areOurs, keys) = (true, []) }
+
+    /// - Parameter rules: the administrator's, in auditctl's words.
+    init(of rules: [String]) {
+        areOurs = false
+        keys = Set(
+            rules.flatMap { $0.split(separator: " ") }.filter { $0.hasPrefix("key=") }
+                .map { Array($0.utf8.dropFirst(4)) })
+    }
+
+    /// Loaded anew (augenrules takes all out first): for that moment nothing was audited. Whoever adds rules
+    /// of the same key and takes those out again, as a sockaudit beside us does, takes none of these.
+    private mutating func tookSomeOut(_ records: [ConfigChange]) -> Bool {
+        var took = false
+        for record in records where keys.contains(record.key) {
+            switch record.what {
+            case .ruleAdded: balance += 1
+            case .ruleRemoved: balance -= 1
+            default: break
+            }
+            if balance < 0 { took = true }
+            balance = max(0, balance)
+        }
+        return took
+    }
 
     mutating func take(
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
@@ -35,6 +66,7 @@ struct RuleChanges {
             missingSince = missingSince ?? now
         }
         if inspection.moved && missingSince == nil { movedSince = movedSince ?? now }
+        if !areOurs, tookSomeOut(records), missingSince == nil { movedSince = movedSince ?? now }
         for text in inspection.hiding where !hiding.contains(where: { $0.text == text }) {
             hiding.append((text, now))
         }
@@ -47,14 +79,16 @@ struct RuleChanges {
             reasons.append(
                 Reason(
                     .rulesChanged, count: mostMissing,
-                    "\(remover) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                    areOurs
+                        ? "\(remover) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                        : "\(remover) removed \(mostMissing) of the rules that sockaudit needs, noticed at \(clock(since)) (augenrules --load puts them in again)"
                 ))
         }
         if let since = movedSince {
             reasons.append(
                 Reason(
                     .rulesChanged, count: 1,
-                    "someone\(Self.who(removedBy)) took some of our rules out for a while, noticed at \(clock(since))"
+                    "someone\(Self.who(removedBy)) took some of \(areOurs ? "our" : "the") rules out for a while, noticed at \(clock(since))"
                 ))
         }
         if let since = offSince {

@@ -1,0 +1,101 @@
+import AuditStream
+import SockAuditCore
+
+extension Monitor {
+    /// What bears on a table's verdict, and what its reader should know.
+    func reasons(_ settlement: Settlement, _ rows: [Row], behind: Bool) -> [Reason] {
+        let offset = settings.utc ? 0 : Clock.utcOffset(at: Clock.wall())
+        let clock = { (time: Int64) in TimeText.timeOfDay(time, offset: offset) }
+        var reasons = losses.reasons(clock: clock)
+        if pipeline.gaps.missing > 0 {
+            let count = pipeline.gaps.missing
+            reasons.append(
+                Reason(
+                    .missingSerials, count: count,
+                    "\(count) events never arrived: their serials are missing from the stream"))
+        }
+        let malformed = pipeline.counters.malformed
+        if malformed > 0 {
+            reasons.append(
+                Reason(.malformed, count: malformed, "\(malformed) records could not be understood"))
+        }
+        switch settings.mode {
+        case .light:
+            reasons.append(
+                Reason(
+                    .lightMode, count: 1,
+                    "light mode audits no closes: Released is all that is gone, closed or not"))
+        case .proc:
+            reasons.append(
+                Reason(
+                    .procMode, count: 1,
+                    "proc mode has no rules in: sockets that come and go between two tables are not seen, and all figures but StillOPEN are lower bounds"
+                ))
+        case .standard, .full: break
+        }
+        reasons += guardLog.reasons(clock: clock)
+        reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
+        if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
+        if let near = NearLimit.note(rows) { reasons.append(near) }
+        if lostAtEnd > 0 {
+            reasons.append(
+                Reason(
+                    .behind, count: lostAtEnd,
+                    "the kernel lost \(lostAtEnd) records about when the audit daemon ended, which nobody took any more"
+                ))
+        }
+        var drift = rows.reduce(0) { $0 + $1.drift }
+        if source.hasEnded && drift > driftBefore {
+            // Their records were on their way when the daemon ended: nobody lost them, and nobody has them.
+            let late = drift - driftBefore
+            drift = driftBefore
+            reasons.append(
+                Reason(
+                    .behind, count: late,
+                    "the audit daemon ended before the records of \(late) sockets had come; /proc tells of them"
+                ))
+        }
+        if drift > 0 {
+            reasons.append(
+                Reason(
+                    .procDrift, count: drift,
+                    "/proc put \(drift) sockets right that no record explains; see Drift"))
+        }
+        if behind {
+            reasons.append(
+                Reason(
+                    .behind, count: 1,
+                    "records come faster than they can be read; what was queued first is in"))
+        }
+        let rings = ledger.ringUsers
+        if rings > 0 {
+            reasons.append(
+                Reason(
+                    .ioUring, count: rings,
+                    "\(rings) processes use or used io_uring, whose sockets leave no audit record"))
+        }
+        let unsure = ledger.unsure
+        if unsure.sockets > 0 {
+            reasons.append(
+                Reason(
+                    .threadOrder, count: unsure.sockets,
+                    "threads of \(unsure.processes) processes used numbers twice within one clock tick: up to \(unsure.sockets) of their closes may be releases"
+                ))
+        }
+        if settlement.waiting > 0 {
+            reasons.append(
+                Reason(
+                    .behind, count: settlement.waiting,
+                    "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"
+                ))
+        }
+        if settlement.unreadable > 0 {
+            let count = settlement.unreadable
+            reasons.append(
+                Reason(
+                    .unreadable, count: count,
+                    "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
+        }
+        return reasons
+    }
+}
