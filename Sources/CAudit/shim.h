@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <syslog.h>
 #include <sys/xattr.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -74,6 +76,8 @@ static inline int sockaudit_terminal(int fd, int *columns) {
 static inline int sockaudit_pidfd(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0u); }
 
 /* Variadic calls. */
+static inline void sockaudit_open_log(void) { openlog("sockaudit", LOG_PID | LOG_NDELAY, LOG_DAEMON); }
+static inline void sockaudit_syslog(int priority, const char *text) { syslog(priority, "%s", text); }
 static inline int sockaudit_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int sockaudit_name_process(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 

@@ -18,10 +18,16 @@ struct Rules: ParsableCommand {
     @Flag(help: "Remove the rules that a killed sockaudit left, and no others.")
     var clear = false
 
+    @Flag(help: "The rules for sockaudit as a plugin of auditd: they leave its own calls out.")
+    var plugin = false
+
     @Option(help: "light, standard or full.")
     var mode: ModeArgument = .auto
 
     func validate() throws {
+        if plugin && (installed || clear) {
+            throw ValidationError("--plugin is about the file that is printed.")
+        }
         if installed && clear { throw ValidationError("Choose one of --installed and --clear.") }
     }
 
@@ -57,6 +63,13 @@ struct Rules: ParsableCommand {
             print("## They are the rules of all: \(because).")
         }
         print("## Put this file into /etc/audit/rules.d/ and run augenrules --load.")
-        for rule in RulePlan(mode: mode.mode, executables: files).rules { print(rule.text) }
+        var exempt: [[UInt8]] = []
+        if plugin {
+            // It looks at every process at each table: thousands of calls, each a record for auditd's log.
+            exempt = [PluginConfig(path: nil, given: []).program]
+            print("## They leave out what \(Escaping.visible(exempt[0])) itself does.")
+        }
+        let plan = RulePlan(mode: mode.mode, executables: files, exemptPrograms: exempt)
+        for rule in plan.rules { print(rule.text) }
     }
 }

@@ -21,7 +21,9 @@ public struct SockAudit: ParsableCommand {
             --fail-open or --fail-growth reached; 64 usage.
             """,
         version: version,
-        subcommands: [Watch.self, Doctor.self, Rules.self, Diff.self, Verify.self, SelfTest.self],
+        subcommands: [
+            Watch.self, Doctor.self, Rules.self, Plugin.self, Diff.self, Verify.self, SelfTest.self,
+        ],
         defaultSubcommand: Watch.self)
 
     public init() {}

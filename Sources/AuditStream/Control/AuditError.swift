@@ -20,6 +20,8 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
         case spawnFailed = "spawn_failed"
         case privilegesKept = "privileges_kept"
         case keeperGone = "keeper_gone"
+        /// A file of settings has a line that cannot be taken.
+        case settingsWrong = "settings_wrong"
     }
 
     public let code: Code

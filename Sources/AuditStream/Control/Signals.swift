@@ -28,6 +28,17 @@ public struct Signals: ~Copyable {
         return (fd, old)
     }
 
+    /// Daemons ignore signals, and what they start inherits that: an ignored one would never arrive, and
+    /// children whose end is ignored cannot be waited for.
+    public static func resetInherited() {
+        for number in 1..<firstRealTime where number != SIGKILL && number != SIGSTOP {
+            signal(number, SIG_DFL)
+        }
+    }
+
+    /// The first real-time signal (signal(7)); the C library's own name for it is a call.
+    private static let firstRealTime: Int32 = 32
+
     deinit {
         close(descriptor)
         var old = previous

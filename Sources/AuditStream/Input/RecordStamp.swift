@@ -22,6 +22,14 @@ public enum RecordStamp {
         return seconds * 1_000 + a * 100 + b * 10 + c
     }
 
+    /// The kernel's number of the event: `msg=audit(1700000000.100:1000): `.
+    /// - Parameter line: a record as ``LineGate`` lets it through.
+    public static func serial(_ line: UnsafeBufferPointer<UInt8>) -> UInt64? {
+        guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
+        // Behind the mark stands what a message of the kernel has behind `audit(`.
+        return RecordType.serial(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: line[start...])))
+    }
+
     /// Of the first line that begins in a block of a plain log.
     /// - Returns: nil where that is no record, or one of a log that may be several hosts'.
     public static func first(in block: UnsafeRawBufferPointer) -> Int64? {

@@ -16,6 +16,8 @@ public struct RuleInstaller: ~Copyable {
     private var switchedOn = false
     private var daemonBefore: UInt32 = 0
     private var done = false
+    /// The rules are the administrator's: none goes in, none goes out.
+    var isObserver = false
     /// Whether a pid is a running sockaudit, whose rules are not stale.
     private let isSockaudit: (Int32) -> Bool
 
@@ -36,6 +38,8 @@ public struct RuleInstaller: ~Copyable {
         public var refusedArchitectures: [String] = []
         /// The rules that bring our records, whoever put them in, in auditctl's words.
         public var rules: [String] = []
+        /// Rules of the plan that nobody's bring; see ``observe(_:)``.
+        public var missing = 0
         /// The kernel's settings before we changed anything.
         public var before: KernelStatus?
 
@@ -160,6 +164,7 @@ public struct RuleInstaller: ~Copyable {
         guard !planned.isEmpty else { return found }
         let present = try control.rules()
         let review = RuleReview(existing: present)
+        if isObserver { return review.inspection(of: planned) }
         let missing = planned.count {
             installed.contains($0) ? !present.contains($0) : review.covering($0) == nil
         }

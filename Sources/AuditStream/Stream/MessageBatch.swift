@@ -91,16 +91,24 @@ enum MessageFilter {
 }
 
 /// /proc/net/netlink: "sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode".
-enum NetlinkDrops {
-    static func of(inode: UInt64) -> Int? {
+public enum NetlinkTable {
+    /// How many messages a socket was not given because its buffer was full.
+    static func drops(inode: UInt64) -> Int? { first { UInt64($0[9]) == inode }.flatMap { Int($0[8]) } }
+
+    /// Bytes that an audit socket's owner has not read yet; nil where there is no such socket.
+    /// - Parameter port: of a daemon its pid.
+    public static func unread(port: UInt32) -> Int? {
+        first { $0[1] == "\(NETLINK_AUDIT)" && UInt32($0[2]) == port }.flatMap { Int($0[4]) }
+    }
+
+    private static func first(_ isWanted: ([Substring]) -> Bool) -> [Substring]? {
         guard let file = fopen("/proc/net/netlink", "re") else { return nil }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 512)
         while fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let columns = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-            guard columns.count >= 10, UInt64(columns[9]) == inode else { continue }
-            return Int(columns[8])
+            if columns.count >= 10 && isWanted(columns) { return columns }
         }
         return nil
     }

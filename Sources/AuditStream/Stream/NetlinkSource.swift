@@ -158,6 +158,6 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         guard overruns > 0 else { return 0 }
         var inode = stat()
         guard fstat(descriptor, &inode) == 0 else { return overruns }
-        return NetlinkDrops.of(inode: UInt64(inode.st_ino)) ?? overruns
+        return NetlinkTable.drops(inode: UInt64(inode.st_ino)) ?? overruns
     }
 }

@@ -20,6 +20,8 @@ public struct Reason: Equatable, Sendable {
         case archUnseen = "arch_unseen"
         case ioUring = "io_uring"
         case rulesChanged = "rules_changed"
+        /// Rules that only the administrator puts in are not in the kernel.
+        case rulesMissing = "rules_missing"
         /// Something in scope could not be read: /proc of a process, or part of an input.
         case unreadable
         /// Lines or records of an input, or messages of the stream, that could not be understood.

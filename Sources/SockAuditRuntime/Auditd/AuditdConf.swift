@@ -59,6 +59,8 @@ public struct AuditdConf: Equatable, Sendable {
     public var flushEvery: UInt64 = 0
     public var numberOfLogs: UInt64 = 0
     public var nameFormat = NameFormat.none
+    /// What this host is called with `name_format = user`.
+    public var name: [UInt8] = []
     /// Mebibytes.
     public var maxLogFile: UInt64 = 0
     public var maxLogFileAction = SizeAction.ignore
@@ -107,6 +109,7 @@ public struct AuditdConf: Equatable, Sendable {
         case "freq": flushEvery = number(pair) ?? flushEvery
         case "num_logs": numberOfLogs = number(pair, most: 999) ?? numberOfLogs
         case "name_format": nameFormat = word(pair) ?? nameFormat
+        case "name": name = pair.value
         case "max_log_file": maxLogFile = number(pair) ?? maxLogFile
         case "max_log_file_action": maxLogFileAction = word(pair) ?? maxLogFileAction
         case "space_left": spaceLeft = space(pair) ?? spaceLeft

@@ -16,7 +16,7 @@ public struct Keeper: ~Copyable {
     private let link: MessageSocket
     private let signals: Signals
     private var installer: RuleInstaller
-    private let order: KeeperOrder
+    private var order: KeeperOrder
     private var guardian: Guard
     /// Those who are exempt, each with a descriptor that tells its end.
     private var exempt = ExemptProcesses()
@@ -82,7 +82,10 @@ public struct Keeper: ~Copyable {
 
     private mutating func keep() -> Int32 {
         do {
-            let report = try installer.install(plan(guardian.state), force: order.force)
+            let report =
+                order.plugin == nil
+                ? try installer.install(plan(guardian.state), force: order.force)
+                : try installer.observe(plan(guardian.state))
             if order.mode != .proc { AuditAge.remember(at: order.auditedSince ?? Clock.wall()) }
             answer { report.encode(to: &$0) }
         } catch {
@@ -159,12 +162,55 @@ public struct Keeper: ~Copyable {
                     $0.put(installer.count)
                     $0.put(rules)
                 }
+            case KeeperMessage.observe: try observe(bytes)
+            case KeeperMessage.reload: try reload()
             case KeeperMessage.load:
                 var reader = WireReader(bytes)
                 if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }
             default: break
             }
         } catch { refuse(error) }
+    }
+
+    /// A plugin's question, for other processes or another mode than before.
+    private mutating func observe(_ bytes: [UInt8]) throws(AuditError) {
+        var reader = WireReader(bytes)
+        guard order.plugin != nil, let mode = (try? reader.string()).flatMap(AuditMode.init(rawValue:)),
+            let files = try? reader.list({ reader throws(WireReader.Damaged) in try reader.text() })
+        else { return }
+        (order.mode, order.executables) = (mode, files)
+        let report = try installer.observe(plan(guardian.state))
+        answer { report.encode(to: &$0) }
+    }
+
+    /// Reads the plugin's settings again, and opens the report that they name: which file that is nobody
+    /// tells us who reads what others write.
+    private mutating func reload() throws(AuditError) {
+        guard let plugin = order.plugin else { return }
+        let text = try plugin.read()
+        // Where they are wrong the old ones stay, and the monitor says so.
+        if let settings = try? plugin.settings(text), let report = settings.report {
+            let isSame = report == order.report && settings.format.readers == order.readers
+            if settings.format.isWhole && !isSame {
+                var file = WholeFile(path: report, readers: settings.format.readers)
+                try file.check()
+            }
+            let fd = settings.format.isWhole ? -1 : try ReportSink.open(report)
+            if !isSame { whole = WholeFile(path: report, readers: settings.format.readers) }
+            (order.report, order.readers, order.isWhole) = (
+                report, settings.format.readers, settings.format.isWhole
+            )
+            send(text, passing: fd)
+        } else {
+            send(text, passing: order.isWhole ? -1 : try ReportSink.open(order.report ?? ""))
+        }
+    }
+
+    private func send(_ text: [UInt8], passing fd: Int32) {
+        var out = WireWriter(KeeperMessage.done)
+        out.put(text)
+        link.send(out.bytes, passing: fd)
+        if fd >= 0 { close(fd) }
     }
 
     private func answer(_ body: (inout WireWriter) -> Void) {
@@ -183,7 +229,7 @@ public struct Keeper: ~Copyable {
 
     private mutating func watch() {
         lastReading = Clock.steady()
-        guard order.mode != .proc, let status = try? installer.status() else { return }
+        guard order.mode != .proc, order.plugin == nil, let status = try? installer.status() else { return }
         let counters = GuardCounters(
             now: lastReading, backlog: status.backlog, backlogLimit: status.backlogLimit, lost: status.lost,
             waited: status.backlogWaitActual, hasDaemon: status.daemon != 0)
@@ -232,6 +278,11 @@ public struct Keeper: ~Copyable {
             case .light: .light
             case .nothing: .proc
             }
+        if let plugin = order.plugin {
+            // Whoever leaves the plugin's own calls out of the rules leaves nothing out that we need.
+            return RulePlan(
+                mode: mode, executables: order.executables, exemptPrograms: [plugin.program])
+        }
         return RulePlan(
             mode: mode, executables: order.executables,
             exemptPids: [order.monitor, getpid()] + state.processes, exemptPrograms: state.programs)

@@ -92,6 +92,30 @@ struct KeeperLink: ~Copyable {
     /// Opens the report's file anew: we no longer may.
     mutating func reopen() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.reopen) }
 
+    /// Of a plugin: which rules bring what this run wants.
+    mutating func observe(
+        _ mode: AuditMode, _ executables: [[UInt8]]
+    ) throws(AuditError) -> RuleInstaller.Report {
+        var out = WireWriter(KeeperMessage.observe)
+        out.put(mode.rawValue)
+        out.put(executables) { $0.put($1) }
+        return try ask(out.bytes) { reader throws(WireReader.Damaged) in
+            try RuleInstaller.Report(&reader)
+        }
+    }
+
+    /// Of a plugin: its settings as they stand in the file now, and the report that they name, where it is
+    /// one to append to.
+    mutating func reload() throws(AuditError) -> (text: [UInt8], report: Int32?) {
+        let (bytes, descriptor) = try call([KeeperMessage.reload])
+        var reader = WireReader(bytes)
+        guard bytes.first == KeeperMessage.done, let text = try? reader.text() else {
+            if let descriptor { close(descriptor) }
+            throw Self.refusal(bytes)
+        }
+        return (text, descriptor)
+    }
+
     private mutating func askForFile(_ question: UInt8) throws(AuditError) -> Int32 {
         let (bytes, descriptor) = try call([question])
         guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }

@@ -13,6 +13,9 @@ enum KeeperMessage {
     /// A new file beside the report, and that it takes the report's place.
     static let fresh: UInt8 = 12
     static let publish: UInt8 = 13
+    /// Of a plugin: which of the rules that it needs are there, and its settings, read again.
+    static let observe: UInt8 = 14
+    static let reload: UInt8 = 15
     /// ...and tells: no answer comes.
     static let load: UInt8 = 6
     /// What the keeper answers...
@@ -30,11 +33,15 @@ struct KeeperOrder {
     var executables: [[UInt8]] = []
     var report: String?
     var readers = WholeFile.Readers.owner
+    /// The report is replaced at each table.
+    var isWhole = false
     var monitor: Int32 = 0
     /// Since when the host audits new processes (ms since the epoch); nil from boot.
     var auditedSince: Int64?
     var settings = GuardSettings()
     var level = GuardState.Level.all
+    /// Of a plugin, whose rules are the administrator's.
+    var plugin: PluginConfig?
 
     func encode() -> [UInt8] {
         var out = WireWriter(KeeperMessage.hello)
@@ -43,6 +50,7 @@ struct KeeperOrder {
         out.put(executables) { $0.put($1) }
         out.put(report.map { [$0] } ?? [])
         out.put(readers.rawValue)
+        out.put(isWhole)
         out.put(monitor)
         out.put(auditedSince ?? -1)
         out.put(settings.mayStep)
@@ -54,6 +62,8 @@ struct KeeperOrder {
         out.put(settings.evidence?.burst ?? 0)
         out.put(settings.evidence?.rate ?? 0)
         out.put(level.rawValue)
+        out.put(plugin != nil)
+        plugin?.encode(to: &out)
         return out.bytes
     }
 
@@ -66,6 +76,7 @@ struct KeeperOrder {
         executables = try reader.list { reader throws(WireReader.Damaged) in try reader.text() }
         report = try reader.strings().first
         readers = WholeFile.Readers(rawValue: try reader.number()) ?? .owner
+        isWhole = try reader.flag()
         monitor = try reader.number()
         let since: Int64 = try reader.number()
         auditedSince = since < 0 ? nil : since
@@ -79,6 +90,7 @@ struct KeeperOrder {
         let allowance = EvidenceAllowance(burst: try reader.double(), rate: try reader.double())
         settings.evidence = isSparing ? allowance : nil
         level = GuardState.Level(rawValue: try reader.number()) ?? .all
+        if try reader.flag() { plugin = try PluginConfig(&reader) }
     }
 }
 
@@ -112,6 +124,7 @@ extension RuleInstaller.Report {
         }
         out.put(refusedArchitectures)
         out.put(rules)
+        out.put(missing)
     }
 
     init(_ reader: inout WireReader) throws(WireReader.Damaged) {
@@ -126,6 +139,7 @@ extension RuleInstaller.Report {
         }
         refusedArchitectures = try reader.strings()
         rules = try reader.strings()
+        missing = try reader.number()
     }
 }
 

@@ -109,17 +109,30 @@ extension String {
     }
 }
 
-/// What people should know that is no table: standard error.
+/// What people should know that is no table: standard error, and of a plugin the system's log.
 public struct Messages: Sendable {
     private let quiet: Bool
     public init(quiet: Bool) { self.quiet = quiet }
 
     /// Silenced by --quiet.
-    public func note(_ text: String) { if !quiet { Self.write(text) } }
+    public func note(_ text: String) { if !quiet { Self.write(text, .note) } }
     /// Never silenced.
-    public func error(_ text: String) { Self.write(text) }
+    public func error(_ text: String) { Self.write(text, .error) }
 
-    private static func write(_ text: String) {
+    /// From now on all goes to the system's log, and to standard error only where somebody reads that. Call
+    /// it while there is one thread.
+    public static func useSystemLog(andStandardError isRead: Bool) {
+        SystemLog.open()
+        (logs, writes) = (true, isRead)
+    }
+
+    // Set once, by the only thread of a program that has just begun.
+    nonisolated(unsafe) private static var logs = false
+    nonisolated(unsafe) private static var writes = true
+
+    private static func write(_ text: String, _ level: SystemLog.Level) {
+        if logs { SystemLog.write(text, level) }
+        guard writes else { return }
         let line = Array("sockaudit: \(text)\n".utf8)
         _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }

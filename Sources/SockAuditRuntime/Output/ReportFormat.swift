@@ -1,3 +1,5 @@
+import SockAuditCore
+
 extension WatchSettings.Format {
     private static let endings: [(String, Self)] = [
         (".txt", .text), (".json", .json), (".jsonl", .json), (".csv", .csv), (".html", .html),
@@ -12,6 +14,15 @@ extension WatchSettings.Format {
 
     /// Each table stands for the whole run: the file is replaced, not appended to.
     var isWhole: Bool { self == .html || self == .prometheus }
+
+    /// What stands around the tables. Comments would be rows of a CSV.
+    var frame: ReportFrame.Form {
+        switch self {
+        case .json: .json
+        case .csv: .bare
+        default: .comments
+        }
+    }
 
     /// Who may read a report that is replaced.
     var readers: WholeFile.Readers { self == .prometheus ? .all : .owner }

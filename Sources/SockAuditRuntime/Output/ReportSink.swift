@@ -43,14 +43,20 @@ public struct ReportSink: ~Copyable {
         try self.init(path: path, form: form, messages: messages, calls: Calls())
     }
 
+    /// - Parameters:
+    ///   - opened: the file, where someone else had to open it.
+    ///   - isContinued: the run began in another file.
     init(
-        path: String, form: ReportFrame.Form, messages: Messages, calls: Calls
+        path: String, form: ReportFrame.Form, messages: Messages, calls: Calls = Calls(),
+        opened: Int32? = nil, isContinued: Bool = false
     ) throws(AuditError) {
         self.path = path
         self.form = form
         self.messages = messages
         self.calls = calls
-        let fd = try Self.open(path)
+        self.isContinued = isContinued
+        let fd: Int32
+        if let opened { fd = opened } else { fd = try Self.open(path) }
         do { try Self.lock(fd, path) } catch {
             close(fd)
             throw error
@@ -114,11 +120,16 @@ public struct ReportSink: ~Copyable {
             close(fresh)
             throw error
         }
-        end.continues = true
-        if hasHead { seal(after: "") }
+        leave()
         close(descriptor)
         descriptor = fresh
         beginAnew()
+    }
+
+    /// The run goes on elsewhere: its part here gets its last line.
+    mutating func leave() {
+        end.continues = true
+        if hasHead { seal(after: "") }
     }
 
     private mutating func beginAnew() {

@@ -30,8 +30,10 @@ public final class EventPipeline {
     /// Events of a live stream that may wait for one of which a record was lost.
     private static let mostWaiting = 1_000
 
+    /// - Parameter ends: of a live stream, whether events' last records (EOE) are in it, as auditd hands
+    ///   them on.
     public init(
-        ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool,
+        ledger: SocketLedger, ownPid: Int32, wantsScripts: Bool, live: Bool, ends: Bool = false,
         decoder kind: WatchSettings.Decoder = .auto
     ) throws(AuditError) {
         self.ledger = ledger
@@ -39,7 +41,8 @@ public final class EventPipeline {
         self.wantsScripts = wantsScripts
         let names = ledger.names
         makeNode = { () throws(AuditError) in
-            try NodeReader(names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live, kind)
+            try NodeReader(
+                names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live && !ends, kind)
         }
         main = try makeNode()
         lastNode = ([], main)
@@ -120,6 +123,9 @@ public final class EventPipeline {
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
         main.push(type: type, message: message)
     }
+
+    /// A record of a live stream that was pushed as a line has this serial.
+    public func sawSerial(_ serial: UInt64) { gaps.saw(serial) }
 
     /// Counts the serials that have been missing for too long. Call after reading.
     public func settleGaps(at now: Int64) { gaps.settle(at: now) }

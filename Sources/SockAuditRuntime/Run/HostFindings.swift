@@ -12,13 +12,17 @@ struct HostFindings {
     private let hasRules: Bool
     private var files: RuleFiles
     /// What others did to the rules while we ran. It stays: what was not audited is not in the totals.
-    private var changes = RuleChanges()
+    private var changes: RuleChanges
+    /// Of a plugin: how many of the administrator's rules that it needs are not in, until all have been once.
+    private var missing: Int
 
     init(
         settings: WatchSettings, report: RuleInstaller.Report, answer: ExecutableFinder.Answer,
-        running: [ProcScanner.Running], auditedSince: Int64?
+        running: [ProcScanner.Running], auditedSince: Int64?, isPlugin: Bool = false
     ) {
         self.report = report
+        missing = report.missing
+        changes = RuleChanges(areOurs: !isPlugin)
         hasRules = settings.mode != .proc
         if case .files = answer { isNarrowed = true } else { isNarrowed = false }
         switch answer {
@@ -53,8 +57,22 @@ struct HostFindings {
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
         at now: Int64
     ) {
+        if missing > 0 {
+            missing = inspection.missing
+            return
+        }
         // Without rules nothing of ours can be changed.
         if hasRules { changes.take(status, inspection, records, at: now) }
+    }
+
+    /// Of a plugin: not all that it needs is audited, and never was.
+    var lacksRules: Bool { missing > 0 }
+
+    private static func missingRules(_ count: Int) -> Reason {
+        Reason(
+            .rulesMissing, count: count,
+            "\(count) of the rules that sockaudit needs are not in the kernel, so what they would tell is missing from the figures: sockaudit rules --plugin > /etc/audit/rules.d/30-sockaudit.rules and augenrules --load put them in"
+        )
     }
 
     mutating func checkFiles(_ settings: WatchSettings, _ scanner: ProcScanner, at now: Int64) {
@@ -64,7 +82,7 @@ struct HostFindings {
     mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }
 
     func reasons(scanner: ProcScanner, ledger: SocketLedger, clock: (Int64) -> String) -> [Reason] {
-        var reasons: [Reason] = []
+        var reasons: [Reason] = lacksRules ? [Self.missingRules(missing)] : []
         let unseen = older.filter { process in
             !ledger.hasSeen(pid: process.pid, startTicks: process.startTicks)
                 && ProcScanner.stat(process.pid)?.startTicks == process.startTicks

@@ -6,9 +6,9 @@ extension Monitor {
     /// Tells the guard who makes the load, and follows what it decided.
     mutating func guardTurn() {
         if let load = meter.report(now: Clock.steady(), exempt: guardLog.state) {
-            keeper.report(load)
+            keeper?.report(load)
         }
-        for decision in keeper.takeDecisions() {
+        for decision in keeper?.takeDecisions() ?? [] {
             let lines = guardLog.take(decision, at: Clock.wall()) { Self.label($0) }
             for line in lines { messages.error(line) }
             // Each in its turn: of two that come together the first may be over with the second, and what
@@ -38,6 +38,7 @@ extension KeeperOrder {
         force = settings.force
         report = settings.report
         readers = settings.format.readers
+        isWhole = settings.format.isWhole
         monitor = getpid()
         self.auditedSince = auditedSince
         self.settings.budget = settings.budget

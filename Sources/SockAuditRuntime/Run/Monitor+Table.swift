@@ -2,6 +2,24 @@ import AuditStream
 import Glibc
 import SockAuditCore
 
+/// What one table's look into /proc found.
+struct TableLook {
+    var first: [Int32: ProcessScan] = [:]
+    var second: [Int32: ProcessScan] = [:]
+    /// When the first reading was done (ms).
+    var at: Int64 = 0
+    var behind = false
+    var settlement = Settlement()
+}
+
+/// The report's folder by the keeper's hand, which a monitor may be without.
+private struct KeptFolder: ~Copyable, ReportFolder {
+    var keeper: KeeperLink?
+
+    mutating func fresh() throws(AuditError) -> Int32 { try keeper?.fresh() ?? -1 }
+    mutating func publish() throws(AuditError) { try keeper?.publish() }
+}
+
 extension Monitor {
     /// How long a table may wait for the stream, in milliseconds.
     private static let patience: Int64 = 1_500
@@ -9,78 +27,100 @@ extension Monitor {
     /// Takes a table at its moment: drains the stream, looks into /proc, drains, looks again where
     /// they disagree, and believes what both looks say.
     mutating func table(final: Bool, at moment: Int64) throws(AuditError) -> OutputSink.Outcome {
-        var behind = try !catchUp()
+        var look = TableLook()
+        look.behind = try !catchUp()
         pipeline.settleOrder()
         // What is lost from here on may be a socket that this look is too early to show.
         _ = try takeCounters()
         let lostBefore = losses.total
+        if isLocal { try readProc(&look) }
+        var head = try head(at: moment, final: final)
+        if isLocal { settle(&look, lostBefore) }
+        var rows = ledger.takeRows(now: isLocal ? Clock.wall() : nil)
+        for index in rows.indices where rows[index].state != .exited {
+            guard let scan = look.second[rows[index].pid] ?? look.first[rows[index].pid] else { continue }
+            rows[index].descriptors = scan.descriptors
+            rows[index].descriptorLimit = scan.descriptorLimit ?? 0
+        }
+        head.reasons += reasons(look.settlement, rows, behind: look.behind)
+        driftBefore = rows.reduce(0) { $0 + $1.drift }
+        if let plugin = source.plugin { rows += pluginRows(plugin, &head) }
+        // A reader that hangs must not keep the rules in: they go before the last table does.
+        if final {
+            if settings.source == .unicast { source.end() }
+            for failure in keeper?.remove() ?? [] { messages.error(failure.description) }
+        }
+        lastTable = moment
+        let snapshot = printer.snapshot(rows, head: head)
+        let outcome = try print(snapshot)
+        if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
+        return outcome
+    }
+
+    private mutating func print(_ snapshot: Snapshot) throws(AuditError) -> OutputSink.Outcome {
+        // Where there is one, only it can make files.
+        if keeper == nil { return try printer.print(snapshot) }
+        var folder = KeptFolder(keeper: keeper.take())
+        defer { keeper = folder.keeper.take() }
+        return try printer.print(snapshot, in: &folder)
+    }
+
+    /// The first half: what /proc shows, once where it agrees with the records, else twice.
+    private mutating func readProc(_ look: inout TableLook) throws(AuditError) {
         ledger.beginLook()
         scanner.beginLook()
         let watched = ledger.watched()
-        var first = [Int32: ProcessScan](minimumCapacity: watched.count)
+        look.first.reserveCapacity(watched.count)
         for (index, pid) in watched.enumerated() {
-            first[pid] = scanner.scan(pid)
+            look.first[pid] = scanner.scan(pid)
             // Thousands of them take a while, in which our buffer must not overflow.
             if index % 256 == 255 { _ = try read() }
         }
-        let looked = Clock.wall()
-        behind = try !catchUp() || behind
+        look.at = Clock.wall()
+        look.behind = try !catchUp() || look.behind
         pipeline.settleOrder()
-        var second: [Int32: ProcessScan] = [:]
         for round in 0..<Self.rounds {
-            second = [:]
-            for pid in ledger.doubtful(first) {
-                second[pid] = scanner.scan(pid, afresh: true)
+            look.second = [:]
+            for pid in ledger.doubtful(look.first) {
+                look.second[pid] = scanner.scan(pid, afresh: true)
                 if !ledger.recentGaps.programs.isEmpty {
-                    second[pid]?.exe = ledger.names.intern(scanner.executable(pid))
+                    look.second[pid]?.exe = ledger.names.intern(scanner.executable(pid))
                 }
             }
-            if second.isEmpty { break }
+            if look.second.isEmpty { break }
             if round > 0 { Self.sleep(milliseconds: 4) }
-            behind = try !catchUp() || behind
+            look.behind = try !catchUp() || look.behind
             pipeline.settleOrder()
             // Who is in the middle of a call may be about to write the record that explains it.
-            if !second.values.contains(where: \.isBusy) { break }
+            if !look.second.values.contains(where: \.isBusy) { break }
         }
-        var head = try head(at: moment, final: final)
+    }
+
+    /// The second half: what both say is believed.
+    private mutating func settle(_ look: inout TableLook, _ lostBefore: Int) {
         let tables = SocketTables()
-        let look = LookSettings(
-            lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed,
+        let settings = LookSettings(
+            lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed || host.lacksRules,
             callsUnseen: settings.mode == .proc,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
         // Also what ended before this table: who began meanwhile has left no record.
         let unaudited = ledger.recentGaps
-        let settlement = ledger.settle(first: first, second: second, at: looked, look: look)
-        if settings.mode == .proc || !unaudited.programs.isEmpty || unaudited.nothing {
-            adoptRunning(look, unaudited)
+        look.settlement = ledger.settle(
+            first: look.first, second: look.second, at: look.at, look: settings)
+        if self.settings.mode == .proc || !unaudited.programs.isEmpty || unaudited.nothing {
+            adoptRunning(settings, unaudited)
         }
         if losses.total > adoptedAtLoss {
             adoptedAtLoss = lostBefore
-            adoptRunning(look)
+            adoptRunning(settings)
         }
-        var rows = ledger.takeRows(now: Clock.wall())
-        for index in rows.indices where rows[index].state != .exited {
-            guard let scan = second[rows[index].pid] ?? first[rows[index].pid] else { continue }
-            rows[index].descriptors = scan.descriptors
-            rows[index].descriptorLimit = scan.descriptorLimit ?? 0
-        }
-        head.reasons += reasons(settlement, rows, behind: behind)
-        // A reader that hangs must not keep the rules in: they go before the last table does.
-        if final {
-            if settings.source == .unicast { source.end() }
-            for failure in keeper.remove() { messages.error(failure.description) }
-        }
-        lastTable = moment
-        let snapshot = printer.snapshot(rows, head: head)
-        let outcome = try printer.print(snapshot, in: &keeper)
-        if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
-        return outcome
     }
 
     /// Books processes that hold sockets and of which no record has come: those of before our
     /// start, and, after a loss, those whose every record is among the lost ones.
     func adoptRunning(_ look: LookSettings, _ unaudited: AuditGaps = AuditGaps()) {
-        for process in scanner.running() where process.pid != getpid() && process.pid != keeper.process {
+        let ours = [getpid(), keeperPid]
+        for process in scanner.running() where !ours.contains(process.pid) {
             guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
                 let probe = scanner.probe(process.pid)
             else { continue }
@@ -100,22 +140,39 @@ extension Monitor {
     /// The kernel's queue being empty says so; under a flood it never is, and then an event that
     /// was entered well after the call began says it: serials are given when a call ends, so what
     /// ended before has a lower one, and a thread that lost the processor on the way to its record
-    /// has had it back since.
+    /// has had it back since. Behind an audit daemon the daemon too must have read all, and be done.
     /// - Returns: false when time ran out first.
     private mutating func catchUp() throws(AuditError) -> Bool {
         let asked = Clock.wall()
         let limit = Clock.steady() + Self.patience
+        let calm = source.plugin == nil ? 0 : PluginSource.calm
+        var lastRead = Clock.steady()
         while true {
-            while try read() > 0 { if pipeline.newestStamp > asked + Self.writingTime { return true } }
-            if Clock.steady() > limit { return false }
-            if try keeper.status().backlog == 0 {
+            while try read() > 0 {
+                if pipeline.newestStamp > asked + Self.writingTime { return true }
+                lastRead = Clock.steady()
+            }
+            // Without the kernel's word, what is here is all that can be known.
+            if source.hasEnded || keeper == nil { return true }
+            let now = Clock.steady()
+            if now > limit { return false }
+            if now - lastRead < calm {
+                Self.sleep(milliseconds: 5)
+            } else if try isQueueEmpty() {
                 // One record may be between the queue and our socket.
                 Self.sleep(milliseconds: 2)
                 if try read() == 0 { return true }
+                lastRead = Clock.steady()
             } else {
                 Self.sleep(milliseconds: 1)
             }
         }
+    }
+
+    private mutating func isQueueEmpty() throws(AuditError) -> Bool {
+        guard let status = try keeper?.status() else { return true }
+        if status.backlog > 0 { return false }
+        return source.plugin == nil || NetlinkTable.unread(port: status.daemon) ?? 0 == 0
     }
 
     /// How often doubtful processes that are in the middle of something are looked at again.
@@ -127,10 +184,10 @@ extension Monitor {
     private static func sleep(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 
     /// What was lost up to now.
-    private mutating func takeCounters() throws(AuditError) -> KernelStatus {
+    private mutating func takeCounters() throws(AuditError) -> KernelStatus? {
         let now = Clock.wall()
-        let status = try keeper.status()
-        losses.sawKernelLost(status.lost, at: now)
+        let status = try keeper?.status()
+        if let status { losses.sawKernelLost(status.lost, at: now) }
         losses.sawOverruns(source.overruns, dropped: source.dropped, at: now)
         return status
     }
@@ -138,7 +195,10 @@ extension Monitor {
     private mutating func head(at moment: Int64, final: Bool) throws(AuditError) -> SnapshotHead {
         let now = Clock.wall()
         let status = try takeCounters()
-        host.update(status, try keeper.inspect(), pipeline.takeChanges(), at: now)
+        let changes = pipeline.takeChanges()
+        if let status, let inspection = try keeper?.inspect() {
+            host.update(status, inspection, changes, at: now)
+        }
         host.checkFiles(settings, scanner, at: now)
         pipeline.settleGaps(at: Clock.steady())
         var head = SnapshotHead()
@@ -150,11 +210,12 @@ extension Monitor {
         head.interval = Double(moment - lastTable) / 1_000
         head.scope = settings.scope.labels
         head.scopeNote = host.scopeNote
-        head.source = settings.source == .unicast ? "unicast" : "multicast"
+        head.source = source.plugin != nil ? "plugin" : settings.source == .unicast ? "unicast" : "multicast"
         head.mode = guardLog.mode.rawValue
         head.eventsSeen = pipeline.counters.events
         head.eventsUsed = ledger.used
         head.eventsLost = losses.total
+        head.fromInput = !isLocal
         return head
     }
 
@@ -192,7 +253,17 @@ extension Monitor {
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
         if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
         if let near = NearLimit.note(rows) { reasons.append(near) }
-        let drift = rows.reduce(0) { $0 + $1.drift }
+        var drift = rows.reduce(0) { $0 + $1.drift }
+        if source.hasEnded && drift > driftBefore {
+            // Their records were on their way when the daemon ended: nobody lost them, and nobody has them.
+            let late = drift - driftBefore
+            drift = driftBefore
+            reasons.append(
+                Reason(
+                    .behind, count: late,
+                    "the audit daemon ended before the records of \(late) sockets had come; /proc tells of them"
+                ))
+        }
         if drift > 0 {
             reasons.append(
                 Reason(

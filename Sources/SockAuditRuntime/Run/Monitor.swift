@@ -4,25 +4,36 @@ import SockAuditCore
 
 /// The live run: stream in, a table at each deadline, and everything as before at the end.
 public struct Monitor: ~Copyable {
-    let settings: WatchSettings
-    let messages: Messages
-    let scanner: ProcScanner
-    let ledger: SocketLedger
-    let pipeline: EventPipeline
+    var settings: WatchSettings
+    var messages: Messages
+    var scanner: ProcScanner
+    var ledger: SocketLedger
+    var pipeline: EventPipeline
     let signals: Signals
-    var source: NetlinkSource
-    var keeper: KeeperLink
+    var source: LiveSource
+    /// Nil where nothing needs privileges: of a plugin that nobody but a person started.
+    var keeper: KeeperLink?
+    /// Its process; 0 where there is none.
+    var keeperPid: Int32 = 0
+    /// Of a plugin: where its settings are.
+    var config: PluginConfig?
+    /// The records are of this host, and may be held against /proc.
+    var isLocal = true
     var guardLog: GuardLog
     var meter: LoadMeter
     var printer: TablePrinter
     var losses = LossTracker()
     /// How much was lost when processes were last looked for that nobody told of.
     var adoptedAtLoss = 0
+    /// What /proc had put right up to the last table.
+    var driftBefore = 0
     var saidWaiting = false
     var host: HostFindings
     /// Steady milliseconds: the first deadline counts from here.
-    let started: Int64
-    let startedWall: Int64
+    var started: Int64
+    var startedWall: Int64
+    /// The settings are other ones than before: deadlines too.
+    var isChanged = false
     var lastTable: Int64
     var lastAge: Int64
     var lastTurn: Int64
@@ -69,8 +80,8 @@ public struct Monitor: ~Copyable {
         let host = HostFindings(
             settings: settings, report: report, answer: answer, running: running, auditedSince: since)
         var monitor = Monitor(
-            settings: settings, scanner: scanner, pipeline: pipeline, signals: signals, source: source,
-            keeper: keeper, printer: printer, host: host)
+            settings: settings, scanner: scanner, pipeline: pipeline, signals: signals,
+            source: LiveSource(kernel: source), keeper: keeper, printer: printer, host: host)
         monitor.printer.rules = report.rules
         monitor.losses.sawKernelLost(before.lost, at: monitor.startedWall)
         ledger.watchingSince = monitor.startedWall
@@ -81,9 +92,9 @@ public struct Monitor: ~Copyable {
         return monitor.watch()
     }
 
-    private init(
+    init(
         settings: WatchSettings, scanner: ProcScanner, pipeline: EventPipeline, signals: consuming Signals,
-        source: consuming NetlinkSource, keeper: consuming KeeperLink, printer: consuming TablePrinter,
+        source: consuming LiveSource, keeper: consuming KeeperLink?, printer: consuming TablePrinter,
         host: HostFindings
     ) {
         self.settings = settings
@@ -93,6 +104,10 @@ public struct Monitor: ~Copyable {
         self.pipeline = pipeline
         self.signals = signals
         self.source = source
+        switch keeper {
+        case .some(let keeper): keeperPid = keeper.process
+        case .none: break
+        }
         self.keeper = keeper
         guardLog = GuardLog(asked: settings.mode)
         self.printer = printer
@@ -131,7 +146,7 @@ public struct Monitor: ~Copyable {
 
     // MARK: the loop
 
-    private mutating func watch() -> Int32 {
+    mutating func watch() -> Int32 {
         var status = ExitStatus.done
         do {
             try loop()
@@ -139,7 +154,7 @@ public struct Monitor: ~Copyable {
             messages.error(error.description)
             status = ExitStatus.failed
         }
-        for failure in keeper.remove() where failure.code != .keeperGone {
+        for failure in keeper?.remove() ?? [] where failure.code != .keeperGone {
             messages.error(failure.description)
             status = ExitStatus.failed
         }
@@ -152,11 +167,14 @@ public struct Monitor: ~Copyable {
         let end = (settings.duration ?? settings.lifetime).map { started + Int64($0 * 1_000) }
         var number: Int64 = 1
         while true {
+            if isChanged { number = 1 }
+            isChanged = false
             let deadline = started + Int64(Double(number) * settings.interval * 1_000)
             let until = min(deadline, end ?? deadline)
             switch try wait(until: until) {
             case .stopped, .readerGone:
                 return try lastTable(at: Clock.steady())
+            case .changed: continue
             case .deadline: break
             }
             let ends = end.map { until >= $0 } ?? false
@@ -180,7 +198,7 @@ public struct Monitor: ~Copyable {
         }
     }
 
-    private enum Wake { case deadline, stopped, readerGone }
+    private enum Wake { case deadline, stopped, readerGone, changed }
 
     /// Reads the stream until a moment comes or someone wants us to stop.
     private mutating func wait(until: Int64) throws(AuditError) -> Wake {
@@ -188,7 +206,9 @@ public struct Monitor: ~Copyable {
         while true {
             let now = Clock.steady()
             // It may have come between the answers of a table.
-            if keeper.wantsStop { return .stopped }
+            if keeper?.wantsStop ?? false { return .stopped }
+            if source.hasEnded { return .stopped }
+            if isChanged { return .changed }
             if now >= until { return .deadline }
             if now - lastAge >= 1_000 {
                 pipeline.age()
@@ -204,7 +224,7 @@ public struct Monitor: ~Copyable {
                 // Otherwise only its errors: a reader that has gone.
                 pollfd(fd: printer.polled, events: printer.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
                 pollfd(fd: readLately ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: keeper?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
                 poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
@@ -219,17 +239,18 @@ public struct Monitor: ~Copyable {
                     case .none: break
                     }
                 }
-                if waiting[3].revents != 0 { try keeper.listen() }
+                if waiting[3].revents != 0 { try keeper?.listen() }
             }
             readLately = try read() > 0
         }
     }
 
     private mutating func reopen() {
+        if config != nil { return reload() }
         // A report that is replaced at each table is another file each time.
         guard settings.report != nil && !printer.replacesReport else { return }
         do {
-            let fd = try keeper.reopen()
+            guard let fd = try keeper?.reopen() else { return }
             try printer.reopen { _ in fd }
         } catch {
             messages.error("\(error.description) The old report stays open.")
@@ -238,13 +259,7 @@ public struct Monitor: ~Copyable {
 
     /// Takes in what the stream has now.
     mutating func read() throws(AuditError) -> Int {
-        let pipeline = self.pipeline
-        var meter = self.meter
-        let count = try source.drain {
-            meter.count(type: $0, $1)
-            pipeline.push(type: $0, message: $1)
-        }
-        self.meter = meter
+        let count = try source.read(into: pipeline, &meter)
         pipeline.pump()
         guardTurn()
         return count

@@ -14,6 +14,10 @@ struct RuleChanges {
     private var removedBy = AuditEvent.unset
     /// The kernel itself took rules out: the folder of the program that they were about has gone.
     private var removedByKernel = false
+    /// We put them in, and will not again; others are their administrator's to load.
+    private let areOurs: Bool
+
+    init(areOurs: Bool = true) { self.areOurs = areOurs }
 
     mutating func take(
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
@@ -35,6 +39,10 @@ struct RuleChanges {
             missingSince = missingSince ?? now
         }
         if inspection.moved && missingSince == nil { movedSince = movedSince ?? now }
+        // Loaded anew (augenrules takes all out first): for that moment nothing was audited.
+        if !areOurs && missingSince == nil && records.contains(where: \.what.isRemoval) {
+            movedSince = movedSince ?? now
+        }
         for text in inspection.hiding where !hiding.contains(where: { $0.text == text }) {
             hiding.append((text, now))
         }
@@ -47,14 +55,16 @@ struct RuleChanges {
             reasons.append(
                 Reason(
                     .rulesChanged, count: mostMissing,
-                    "\(remover) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                    areOurs
+                        ? "\(remover) removed \(mostMissing) of our rules, noticed at \(clock(since)); they are not put back"
+                        : "\(remover) removed \(mostMissing) of the rules that sockaudit needs, noticed at \(clock(since)) (augenrules --load puts them in again)"
                 ))
         }
         if let since = movedSince {
             reasons.append(
                 Reason(
                     .rulesChanged, count: 1,
-                    "someone\(Self.who(removedBy)) took some of our rules out for a while, noticed at \(clock(since))"
+                    "someone\(Self.who(removedBy)) took some of \(areOurs ? "our" : "the") rules out for a while, noticed at \(clock(since))"
                 ))
         }
         if let since = offSince {
@@ -80,4 +90,8 @@ struct RuleChanges {
     }
 
     private static func who(_ auid: UInt32) -> String { auid == AuditEvent.unset ? "" : " (auid \(auid))" }
+}
+
+extension ConfigChange.What {
+    fileprivate var isRemoval: Bool { if case .ruleRemoved = self { true } else { false } }
 }

@@ -4,7 +4,7 @@ import SockAuditCore
 
 /// Turns rows into the table that was asked for and sends it on its way; remembers the worst.
 public struct TablePrinter: ~Copyable {
-    private let settings: WatchSettings
+    private var settings: WatchSettings
     private var sink: OutputSink
     /// The file of `--report`; the sink is not used then.
     private var report: ReportSink?
@@ -36,14 +36,31 @@ public struct TablePrinter: ~Copyable {
             try file.check()
             return
         }
-        // Comments would be rows of a CSV.
-        let form: ReportFrame.Form =
-            switch settings.format {
-            case .json: .json
-            case .csv: .bare
-            default: .comments
-            }
-        report = try ReportSink(path: path, form: form, messages: Messages(quiet: settings.quiet))
+        report = try ReportSink(
+            path: path, form: settings.format.frame, messages: Messages(quiet: settings.quiet))
+    }
+
+    /// The run goes on by other settings.
+    /// - Parameter opened: the report that they name, where tables are appended to it.
+    mutating func change(to new: WatchSettings, opened: Int32?) throws(AuditError) {
+        if new.report == settings.report && new.format == settings.format {
+            if let opened { try report?.reopen { _ in opened } }
+            settings = new
+            return
+        }
+        if let opened, let path = new.report {
+            let fresh = try ReportSink(
+                path: path, form: new.format.frame, messages: Messages(quiet: new.quiet), opened: opened,
+                isContinued: true)
+            report?.leave()
+            report = consume fresh
+        } else {
+            report?.leave()
+            report = nil
+        }
+        gap = nil
+        if new.format != settings.format { history = RunHistory(isGrouped: new.grouping != .process) }
+        settings = new
     }
 
     /// The report is another file at each table.
@@ -142,7 +159,11 @@ public struct TablePrinter: ~Copyable {
         case .csv:
             // At the beginning of a file, which may be one that an earlier run began.
             let needsHeader: Bool
-            if let holdsText = report?.holdsText { needsHeader = !holdsText } else { needsHeader = sequence == 1 }
+            if let holdsText = report?.holdsText {
+                needsHeader = !holdsText
+            } else {
+                needsHeader = sequence == 1
+            }
             return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
         case .html:
             var style = HTMLReport.Style()

@@ -1,0 +1,76 @@
+import AuditStream
+import SockAuditCore
+
+/// Records as auditd hands them to its plugins: lines of this host, and perhaps of others.
+final class PluginSource {
+    private let input: DrainedInput
+    /// Nil where nobody says which records are of this host: then no line is held against /proc.
+    private let local: LocalNode?
+    /// Events of other hosts; made when there is one.
+    private(set) var remote: EventPipeline?
+    private let makeRemote: () throws(AuditError) -> EventPipeline
+    private var splitter = LineSplitter()
+
+    /// For so long (ms) nothing must have come before all is taken to be here: the daemon has a queue of its
+    /// own, of which nobody tells.
+    static let calm: Int64 = 60
+
+    init(
+        _ input: DrainedInput, local: LocalNode?, makeRemote: @escaping () throws(AuditError) -> EventPipeline
+    ) {
+        self.input = input
+        self.local = local
+        self.makeRemote = makeRemote
+    }
+
+    var descriptor: Int32 { input.descriptor }
+    var overruns: Int { input.counters.overruns }
+    var dropped: Int { input.counters.dropped }
+    var end: DrainedInput.End? { input.end }
+
+    /// Lines that were none of auditd's, or cut.
+    var damaged: Int { splitter.counters.damaged + input.counters.tooLong }
+    var foreign: Int { splitter.counters.foreign + splitter.counters.unstamped }
+
+    func read(into pipeline: EventPipeline) throws(AuditError) -> Int {
+        if input.end == .binary { throw Self.isBinary }
+        if case .failed(let code) = input.end {
+            throw AuditError(.inputFailed, errno: code, "Reading the records of the audit daemon failed.")
+        }
+        var failure: AuditError?
+        let count = input.take { block in
+            splitter.push(block) { line in
+                do throws(AuditError) { try push(line, pipeline) } catch { failure = error }
+            }
+        }
+        if let failure { throw failure }
+        remote?.pump()
+        return count
+    }
+
+    private static let isBinary = AuditError(
+        .inputFailed,
+        "auditd hands its records over in a binary form, which sockaudit does not read; write 'format = string' into its file in /etc/audit/plugins.d, and reload auditd."
+    )
+
+    private func push(
+        _ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline
+    ) throws(AuditError) {
+        guard let local else { return pipeline.push(line: line) }
+        guard line.starts(with: "node=".utf8) else { return pushLocal(line, pipeline) }
+        let node = UnsafeBufferPointer(rebasing: line.dropFirst(5).prefix { $0 != 0x20 })
+        if local.isThis(node) {
+            return pushLocal(UnsafeBufferPointer(rebasing: line.dropFirst(6 + node.count)), pipeline)
+        }
+        if remote == nil { remote = try makeRemote() }
+        remote?.push(line: line)
+    }
+
+    private func pushLocal(_ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline) {
+        // The daemon's own records have serials that it made up itself.
+        if !line.starts(with: "type=DAEMON_".utf8), let serial = RecordStamp.serial(line) {
+            pipeline.sawSerial(serial)
+        }
+        pipeline.push(line: line)
+    }
+}
