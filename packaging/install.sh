@@ -29,12 +29,13 @@ packaging/sockaudit.tmpfiles|$PREFIX/lib/tmpfiles.d/sockaudit.conf|644
 packaging/sockaudit.sysusers|$PREFIX/lib/sysusers.d/sockaudit.conf|644
 packaging/reopen-reports|$LIBDIR/reopen-reports|755
 packaging/sockaudit.logrotate|$SYSCONFDIR/logrotate.d/sockaudit|644|conf
-packaging/auditd-plugin.conf|$SYSCONFDIR/audit/plugins.d/sockaudit.conf|640|conf
-packaging/plugin.conf|$SYSCONFDIR/sockaudit/plugin.conf|644|conf
+contrib/plugin/sockaudit.conf|$SYSCONFDIR/audit/plugins.d/sockaudit.conf|640|conf
+contrib/plugin/plugin.conf|$SYSCONFDIR/sockaudit/plugin.conf|644|conf
 README.md|$DOC/README.md|644
 docs/fleet.md|$DOC/fleet.md|644
 docs/table.schema.json|$DOC/table.schema.json|644
 rules/30-sockaudit.rules|$DOC/examples/30-sockaudit.rules|644
+:rules|$DOC/examples/30-sockaudit-plugin.rules|644
 contrib/prometheus/sockaudit.rules.yml|$DOC/examples/prometheus-rules.yml|644
 contrib/grafana/sockaudit.json|$DOC/examples/grafana-dashboard.json|644
 LIST
@@ -55,8 +56,13 @@ make_folder() {
 
 text_of() {
     case $1 in
-    :*) "$program" --generate-completion-script "${1#:}" ;;
+    # What is sourced is no program.
+    :bash) "$program" --generate-completion-script bash | sed '1{/^#!/d}' ;;
+    :zsh | :fish) "$program" --generate-completion-script "${1#:}" ;;
+    # They name the program that is asked.
+    :rules) "$program" rules all --plugin | sed "s|$(realpath "$program")|$SBINDIR/sockaudit|" ;;
     packaging/*) sed -e "s|@SBINDIR@|$SBINDIR|g" -e "s|@LIBDIR@|$LIBDIR|g" "$root/$1" ;;
+    contrib/plugin/*) sed "s|/usr/sbin/sockaudit|$SBINDIR/sockaudit|g" "$root/$1" ;;
     *) cat "$root/$1" ;;
     esac
 }

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by inside.sh: what an installed package is, and what it has not done.
 echo "-- installed"
 must "dpkg installs it with what it depends on" dpkg -i "$package"

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced. One line a check: "ok ..." or "FAIL ...", and why.
 failures=0 checks=0
 

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Sourced by inside.sh: the unit as it is shipped, started by a real systemd. It is a user manager of root,
 # the only kind that need not be process 1 (audit is refused in a pid namespace), so its log folder is
 # found by XDG_CONFIG_HOME.
