@@ -31,10 +31,10 @@ check "completion in bash" matches doctor bash -c '
     COMP_WORDS=(sockaudit doc) COMP_CWORD=1 COMP_LINE="sockaudit doc" COMP_POINT=13
     $(complete -p sockaudit | sed -n "s/.*-F \([^ ]*\) .*/\1/p") sockaudit doc sockaudit
     printf "%s\n" "${COMPREPLY[@]}"'
-check "completion in zsh" matches '_sockaudit loaded' zsh -f -c '
+check "completion in zsh" matches '_sockaudit loaded' env HOME=$work zsh -f -c '
     autoload -U compinit && compinit -D -u && print -n "$_comps[sockaudit] "
     autoload +X _sockaudit && print loaded'
-check "completion in fish" matches doctor fish --no-config -c '
+check "completion in fish" matches doctor env HOME=$work fish --no-config -c '
     source /usr/share/fish/vendor_completions.d/sockaudit.fish; complete -C "sockaudit doc"'
 
 check "systemd-analyze verify" is "$(systemd-analyze --man=no verify sockaudit.service 2>&1 | grep -i sockaudit)" ""

@@ -114,6 +114,7 @@ none_run() { is "$(sockaudits)" ""; }
 
 # A process that opens so many TCP sockets, tells, and keeps them.
 leaker() {
+    : >"$work/leaker.$2"
     perl -e 'use Socket; my @kept;
         for (1..$ARGV[0]) { socket(my $s, AF_INET, SOCK_STREAM, 0) or die; push @kept, $s }
         print "open\n"; close STDOUT; sleep 600' "$1" >"$work/leaker.$2" 9>&- &

@@ -15,12 +15,23 @@ cp "$(systemctl --root=/ show -P FragmentPath "$unit" 2>/dev/null || echo /lib/s
 # How a unit is changed, as its comment says; the interval makes the test short.
 printf '[Service]\nExecStart=\nExecStart=/usr/sbin/sockaudit all --quiet --interval 1 --report %s\n' "$report" \
     >"/run/systemd/user/$unit.d/test.conf"
-/lib/systemd/systemd --user --unit=basic.target --log-target=null 9>&- &
+# A manager takes the group it is in for its own, with all processes there: it gets one of ours.
+mount -t cgroup2 none /sys/fs/cgroup
+group=/sys/fs/cgroup/sockaudit-package-test.$$
+mkdir "$group"
+# Made by a manager that is process 1: what a unit must not see is covered with these.
+mkdir -p -m 000 /run/systemd/inaccessible/dir
+install -m 000 /dev/null /run/systemd/inaccessible/reg
+mkfifo -m 000 /run/systemd/inaccessible/fifo
+mknod -m 000 /run/systemd/inaccessible/chr c 0 0
+bash -c 'echo $$ >"$0/cgroup.procs"; exec /lib/systemd/systemd --user --unit=basic.target --log-target=null' \
+    "$group" 9>&- &
 manager=$!
 started+=("$manager")
 check "a service manager runs" eventually 20 test -S "$XDG_RUNTIME_DIR/systemd/private"
+# As it is where the manager is process 1: every user may tell it something.
+chmod 777 "$XDG_RUNTIME_DIR/systemd/notify"
 
-service_says() { manage status --no-pager "$unit"; return 1; }
 if check "the unit starts, and tells when it watches (Type=notify)" bash -c \
     "timeout 60 systemctl --user start $unit || { systemctl --user status --no-pager $unit; exit 1; }"; then
     check "rules are in" has_rules
@@ -28,13 +39,11 @@ if check "the unit starts, and tells when it watches (Type=notify)" bash -c \
     check "the reader is the user sockaudit" is "$(stat -c %U "/proc/$pid")" sockaudit
     check "it may read records and /proc, and no more" is "$(awk '/^CapPrm/ { print $2 }' "/proc/$pid/status")" 0000002000080004
     check "the keeper is root, with the unit's capabilities alone" \
-        is "$(awk '/^(CapBnd|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$(keeper_pid)/status" | tr '\n' ' ')" "00000060000810c4 1 2 "
+        is "$(awk '/^(CapBnd|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$(keeper_pid)/status" | tr '\n' ' ')" "00000020400810c4 1 2 "
     leaker 23 service
     seen() { tail -n 1 "$report" | grep -o "\"pid\":$leaked,.*" | grep -q '"still_open":{"total":23,"tcp":23,'; }
     check "it counts the 23 sockets of a process" eventually 20 seen
     check "the report is closed to others" is "$(stat -c '%a %U' "$report")" "600 root"
-    check "the receive buffer is a large one" bash -c \
-        "[ \$(ss -f netlink -p -m 2>/dev/null | grep -c .) -ge 0 ]"
 
     mv "$report" "$report.1"
     check "reload (HUP) begins a new report" eventually 20 bash -c "systemctl --user reload $unit; test -s $report"
@@ -54,4 +63,7 @@ if check "the unit starts, and tells when it watches (Type=notify)" bash -c \
 fi
 manage exit >/dev/null 2>&1
 eventually 10 gone "$manager" >/dev/null
-rm -rf "/run/systemd/system" "/run/systemd/user"
+no_group() { find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; [ ! -e "$group" ]; }
+check "nothing of it is left among the control groups" eventually 10 no_group
+umount /sys/fs/cgroup
+rm -rf /run/systemd/system /run/systemd/user /run/systemd/inaccessible
