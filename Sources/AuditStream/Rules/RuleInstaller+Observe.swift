@@ -1,3 +1,5 @@
+import CAudit
+
 /// For a run that goes by the rules of the administrator's and adds none.
 extension RuleInstaller {
     /// Looks whether the rules that are in the kernel bring all that the plan wants. What would stop a run of
@@ -21,6 +23,7 @@ extension RuleInstaller {
         }
         report.missing = review.inspection(of: planned).missing
         report.shared = planned.count - report.missing
+        hidingBefore = review.hiding(planned)
         report.partlyShadowed = review.nevers(before: planned).map(\.text)
         report.rules = try texts()
         return report
@@ -29,11 +32,18 @@ extension RuleInstaller {
 
 extension RuleReview {
     /// Of rules that others put in for us.
-    func inspection(of planned: [KernelRule]) -> RuleInstaller.Inspection {
+    /// - Parameter before: what hid something already, of which was told.
+    func inspection(
+        of planned: [KernelRule], _ before: [KernelRule] = []
+    ) -> RuleInstaller.Inspection {
         var found = RuleInstaller.Inspection()
         found.missing = planned.count { covering($0) == nil }
-        found.hiding = (nevers(before: planned) + taskNever + excludingCalls).map(\.text)
+        found.hiding = hiding(planned).filter { !before.contains($0) }.map(\.text)
         return found
+    }
+
+    func hiding(_ planned: [KernelRule]) -> [KernelRule] {
+        nevers(before: planned) + taskNever + excluding(types: [Int32(AUDIT_SYSCALL)]).map(\.rule)
     }
 
     /// Rules that keep some of these events from being written: the kernel asks in order, so only those

@@ -12,7 +12,7 @@ public struct RuleInstaller: ~Copyable {
     /// How many of ours someone else had taken out when they were last to be changed.
     var removedByOthers = 0
     /// Rules that hid something before we came: told of once, at the start.
-    private var hidingBefore: [KernelRule] = []
+    var hidingBefore: [KernelRule] = []
     private var switchedOn = false
     private var daemonBefore: UInt32 = 0
     private var done = false
@@ -164,7 +164,7 @@ public struct RuleInstaller: ~Copyable {
         guard !planned.isEmpty else { return found }
         let present = try control.rules()
         let review = RuleReview(existing: present)
-        if isObserver { return review.inspection(of: planned) }
+        if isObserver { return review.inspection(of: planned, hidingBefore) }
         let missing = planned.count {
             installed.contains($0) ? !present.contains($0) : review.covering($0) == nil
         }

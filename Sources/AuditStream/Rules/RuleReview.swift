@@ -47,8 +47,6 @@ public struct RuleReview: Sendable {
         return ahead + taskNever + excluding(types: [Int32(AUDIT_SYSCALL)]).map(\.rule)
     }
 
-    var excludingCalls: [KernelRule] { excluding(types: [Int32(AUDIT_SYSCALL)]).map(\.rule) }
-
     /// Whether both can match one event, as far as calls, architecture and file tell.
     private static func overlap(_ a: KernelRule, _ b: KernelRule) -> Bool {
         guard zip(a.mask, b.mask).contains(where: { $0 & $1 != 0 }) else { return false }

@@ -239,6 +239,7 @@ public final class EventDecoder {
                 change.what =
                     RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other
             case FieldName.auid: change.auid = identity(value)
+            case FieldName.key: change.key = UntrustedText.decode(value)
             default: break
             }
         } while auparse_next_field(au) > 0

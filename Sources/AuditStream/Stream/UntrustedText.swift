@@ -21,6 +21,7 @@ enum FieldName {
     static let fd1 = pack("fd1")
     static let proctitle = pack("proctitl")
     static let op = pack("op")
+    static let key = pack("key")
     static let auditEnabled = pack("audit_en")
 
     static func pack(_ text: StaticString) -> UInt64 {

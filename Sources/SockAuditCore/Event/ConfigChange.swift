@@ -15,10 +15,13 @@ public struct ConfigChange: Equatable, Sendable {
     public var stamp: Int64
     /// The login that did it; ``AuditEvent/unset`` where none did.
     public var auid: UInt32
+    /// Of the rule; empty where it has none.
+    public var key: [UInt8]
 
-    public init(what: What, stamp: Int64, auid: UInt32) {
+    public init(what: What, stamp: Int64, auid: UInt32, key: [UInt8] = []) {
         self.what = what
         self.stamp = stamp
         self.auid = auid
+        self.key = key
     }
 }

@@ -7,6 +7,8 @@ struct KeeperLink: ~Copyable {
     let process: Int32
     private let link: MessageSocket
     private var decisions: [GuardDecision] = []
+    /// Rules of ours go out only by its hand.
+    var holdsRules = true
     /// Someone asked the keeper to end.
     private(set) var wantsStop = false
 
@@ -209,7 +211,13 @@ struct KeeperLink: ~Copyable {
     }
 
     private mutating func lost() -> AuditError {
-        AuditError(
+        guard holdsRules else {
+            return AuditError(
+                .keeperGone,
+                "The keeper of the report (pid \(process)) has ended; reload auditd, which starts the plugin again."
+            )
+        }
+        return AuditError(
             .keeperGone,
             "The keeper of the rules (pid \(process)) has ended, and only it could remove them; remove them with 'sudo sockaudit rules --clear', or start sockaudit again, which does it too."
         )

@@ -126,6 +126,12 @@ public struct ReportSink: ~Copyable {
         beginAnew()
     }
 
+    /// The next table begins a part of its own, with a head of its own, in the same file.
+    mutating func beginPart() {
+        leave()
+        beginAnew()
+    }
+
     /// The run goes on elsewhere: its part here gets its last line.
     mutating func leave() {
         end.continues = true

@@ -26,11 +26,7 @@ extension Monitor {
                 enabledBefore: parent.status.enabled != 0, daemon: parent.status.daemon, now: Clock.wall(),
                 clock: clock)
             keeper = try KeeperLink.spawn()
-        }
-        let local = parent.map { parent in
-            LocalNode(
-                conf: RegisteredDaemon.find(pid: parent.pid, clock: clock, searching: false).conf,
-                host: HostInfo.name(), addresses: LocalNode.addresses())
+            keeper?.holdsRules = false
         }
         if parent != nil {
             do { try Privileges.dropToReader() } catch { messages.error(error.description) }
@@ -38,7 +34,7 @@ extension Monitor {
         // From here on auditd does not wait for us, whatever we do.
         let input = try DrainedInput.start()
         let count = try Count(settings, clock, live: parent != nil)
-        let source = PluginSource(input, local: local) { [settings] () throws(AuditError) in
+        let source = PluginSource(input, daemon: parent?.pid) { () throws(AuditError) in
             try Count(settings, clock, live: false).pipeline
         }
         var order = KeeperOrder(settings, auditedSince: since)
@@ -56,8 +52,11 @@ extension Monitor {
             source: LiveSource(plugin: source), keeper: keeper, printer: printer, host: host)
         monitor.config = config
         monitor.isLocal = parent != nil
+        monitor.auditedSince = since
         if parent != nil { monitor.printer.rules = report.rules }
-        if let lost = parent?.status.lost { monitor.losses.sawKernelLost(lost, at: monitor.startedWall) }
+        if let lost = parent?.status.lost {
+            monitor.losses.sawKernelLost(lost, at: monitor.startedWall)
+        }
         monitor.adopt()
         monitor.announce(plugin: report)
         return monitor.watch()
@@ -196,7 +195,8 @@ extension Monitor {
         let countsOthers =
             new.scope != old.scope || new.mode != old.mode || new.decoder != old.decoder
             || (new.grouping == .unit) != (old.grouping == .unit)
-        if countsOthers { try countAnew() }
+        source.plugin?.lookAgain()
+        if countsOthers { try countAnew() } else { try observe() }
         messages.note("settings read again; a table every \(TimeText.seconds(new.interval)) s.")
     }
 
@@ -206,25 +206,44 @@ extension Monitor {
         isChanged = true
     }
 
-    /// Other calls, or those of other processes, are wanted from now on, or can be had: figures begin at none.
-    mutating func countAnew() throws(AuditError) {
+    /// All rules are in for the first time: the figures begin with them, and a report says which they are.
+    mutating func beginWithRules() throws(AuditError) {
+        startedWall = Clock.wall()
+        try lookAtHost()
+        printer.beginPart()
+        messages.note("all rules that sockaudit needs are in the kernel now.")
+    }
+
+    /// Which rules bring what is wanted now.
+    @discardableResult
+    private mutating func observe() throws(AuditError) -> (RuleInstaller.Report, ExecutableFinder.Answer)? {
+        guard isLocal else { return nil }
+        let running = settings.scope.isAll ? [] : scanner.running()
+        let answer = ExecutableFinder.find(settings.scope, running: running)
+        var files: [[UInt8]] = []
+        if case .files(let found) = answer { files = found }
+        guard let report = try keeper?.observe(settings.mode, files) else { return nil }
+        printer.rules = report.rules
+        return (report, Self.answer(answer, report))
+    }
+
+    private mutating func lookAtHost() throws(AuditError) {
+        guard let (report, answer) = try observe() else { return }
+        host = HostFindings(
+            settings: settings, report: report, answer: answer, running: scanner.running(),
+            auditedSince: auditedSince, isPlugin: true)
+    }
+
+    /// Other calls, or those of other processes, are wanted from now on: figures begin at none.
+    private mutating func countAnew() throws(AuditError) {
         let clock = Clock()
         let count = try Count(settings, clock, live: isLocal)
-        let running = isLocal ? count.scanner.running() : []
-        if isLocal {
-            let answer = ExecutableFinder.find(settings.scope, running: running)
-            var files: [[UInt8]] = []
-            if case .files(let found) = answer { files = found }
-            if let report = try keeper?.observe(settings.mode, files) {
-                let since = AuditAge.known(enabledBefore: true, daemon: 0, now: Clock.wall(), clock: clock)
-                host = HostFindings(
-                    settings: settings, report: report, answer: Self.answer(answer, report),
-                    running: running, auditedSince: since, isPlugin: true)
-                printer.rules = report.rules
-            }
-        }
         pipeline.admits = nil
         (scanner, pipeline, ledger) = (count.scanner, count.pipeline, count.pipeline.ledger)
+        let settings = settings
+        source.plugin?.countAnew { () throws(AuditError) in try Count(settings, clock, live: false).pipeline }
+        try lookAtHost()
+        printer.beginPart()
         startedWall = Clock.wall()
         lastTable = Clock.steady()
         driftBefore = 0

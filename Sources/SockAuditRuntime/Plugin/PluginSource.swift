@@ -5,21 +5,37 @@ import SockAuditCore
 final class PluginSource {
     private let input: DrainedInput
     /// Nil where nobody says which records are of this host: then no line is held against /proc.
-    private let local: LocalNode?
+    private var local: LocalNode?
+    private let daemon: Int32?
     /// Events of other hosts; made when there is one.
     private(set) var remote: EventPipeline?
-    private let makeRemote: () throws(AuditError) -> EventPipeline
+    private var makeRemote: () throws(AuditError) -> EventPipeline
     private var splitter = LineSplitter()
 
     /// For so long (ms) nothing must have come before all is taken to be here: the daemon has a queue of its
     /// own, of which nobody tells.
     static let calm: Int64 = 60
 
+    /// - Parameter daemon: the audit daemon of this host, if it started us.
     init(
-        _ input: DrainedInput, local: LocalNode?, makeRemote: @escaping () throws(AuditError) -> EventPipeline
+        _ input: DrainedInput, daemon: Int32?, makeRemote: @escaping () throws(AuditError) -> EventPipeline
     ) {
         self.input = input
-        self.local = local
+        self.daemon = daemon
+        self.makeRemote = makeRemote
+        lookAgain()
+    }
+
+    /// How the daemon calls this host stands in its settings, which it may have read again.
+    func lookAgain() {
+        guard let daemon else { return }
+        let conf = RegisteredDaemon.find(pid: daemon, clock: Clock(), searching: false).conf
+        local = LocalNode(conf: conf, host: HostInfo.name(), addresses: LocalNode.addresses())
+    }
+
+    /// What other hosts did is forgotten.
+    func countAnew(_ makeRemote: @escaping () throws(AuditError) -> EventPipeline) {
+        remote = nil
         self.makeRemote = makeRemote
     }
 

@@ -15,6 +15,8 @@ struct HostFindings {
     private var changes: RuleChanges
     /// Of a plugin: how many of the administrator's rules that it needs are not in, until all have been once.
     private var missing: Int
+    /// That was so until this table.
+    private var cameIn = false
 
     init(
         settings: WatchSettings, report: RuleInstaller.Report, answer: ExecutableFinder.Answer,
@@ -22,7 +24,7 @@ struct HostFindings {
     ) {
         self.report = report
         missing = report.missing
-        changes = RuleChanges(areOurs: !isPlugin)
+        changes = isPlugin ? RuleChanges(of: report.rules) : RuleChanges()
         hasRules = settings.mode != .proc
         if case .files = answer { isNarrowed = true } else { isNarrowed = false }
         switch answer {
@@ -57,6 +59,7 @@ struct HostFindings {
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
         at now: Int64
     ) {
+        cameIn = missing > 0 && inspection.missing == 0
         if missing > 0 {
             missing = inspection.missing
             return
@@ -67,6 +70,10 @@ struct HostFindings {
 
     /// Of a plugin: not all that it needs is audited, and never was.
     var lacksRules: Bool { missing > 0 }
+
+    private static let rulesCameIn = Reason(
+        .rulesMissing, count: 1,
+        "the rules that sockaudit needs came in during this interval; the figures begin with them")
 
     private static func missingRules(_ count: Int) -> Reason {
         Reason(
@@ -82,7 +89,7 @@ struct HostFindings {
     mutating func forget(_ pids: Set<Int32>) { older.removeAll { pids.contains($0.pid) } }
 
     func reasons(scanner: ProcScanner, ledger: SocketLedger, clock: (Int64) -> String) -> [Reason] {
-        var reasons: [Reason] = lacksRules ? [Self.missingRules(missing)] : []
+        var reasons: [Reason] = lacksRules ? [Self.missingRules(missing)] : cameIn ? [Self.rulesCameIn] : []
         let unseen = older.filter { process in
             !ledger.hasSeen(pid: process.pid, startTicks: process.startTicks)
                 && ProcScanner.stat(process.pid)?.startTicks == process.startTicks

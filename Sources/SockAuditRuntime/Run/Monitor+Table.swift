@@ -34,8 +34,9 @@ extension Monitor {
         _ = try takeCounters()
         let lostBefore = losses.total
         if isLocal { try readProc(&look) }
+        let lackedRules = host.lacksRules
         var head = try head(at: moment, final: final)
-        if isLocal { settle(&look, lostBefore) }
+        if isLocal { settle(&look, lostBefore, lackedRules: lackedRules) }
         var rows = ledger.takeRows(now: isLocal ? Clock.wall() : nil)
         for index in rows.indices where rows[index].state != .exited {
             guard let scan = look.second[rows[index].pid] ?? look.first[rows[index].pid] else { continue }
@@ -53,11 +54,12 @@ extension Monitor {
         lastTable = moment
         let snapshot = printer.snapshot(rows, head: head)
         let outcome = try print(snapshot)
+        if lackedRules && !host.lacksRules { try beginWithRules() }
         if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
         return outcome
     }
 
-    private mutating func print(_ snapshot: Snapshot) throws(AuditError) -> OutputSink.Outcome {
+    mutating func print(_ snapshot: Snapshot) throws(AuditError) -> OutputSink.Outcome {
         // Where there is one, only it can make files.
         if keeper == nil { return try printer.print(snapshot) }
         var folder = KeptFolder(keeper: keeper.take())
@@ -97,10 +99,10 @@ extension Monitor {
     }
 
     /// The second half: what both say is believed.
-    private mutating func settle(_ look: inout TableLook, _ lostBefore: Int) {
+    private mutating func settle(_ look: inout TableLook, _ lostBefore: Int, lackedRules: Bool) {
         let tables = SocketTables()
         let settings = LookSettings(
-            lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed || host.lacksRules,
+            lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed || lackedRules,
             callsUnseen: settings.mode == .proc,
             info: { tables.info(pid: $0, fd: $1, inode: $2) })
         // Also what ended before this table: who began meanwhile has left no record.

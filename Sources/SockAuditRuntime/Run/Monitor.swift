@@ -17,6 +17,8 @@ public struct Monitor: ~Copyable {
     var keeperPid: Int32 = 0
     /// Of a plugin: where its settings are.
     var config: PluginConfig?
+    /// Since when the host audits new processes, as far as is known; nil from boot.
+    var auditedSince: Int64?
     /// The records are of this host, and may be held against /proc.
     var isLocal = true
     var guardLog: GuardLog

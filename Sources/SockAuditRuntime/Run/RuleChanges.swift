@@ -16,8 +16,35 @@ struct RuleChanges {
     private var removedByKernel = false
     /// We put them in, and will not again; others are their administrator's to load.
     private let areOurs: Bool
+    /// Of an administrator's rules: their keys, and how many with such a key came and went since.
+    private let keys: Set<[UInt8]>
+    private var balance = 0
 
-    init(areOurs: Bool = true) { self.areOurs = areOurs }
+    init() { (areOurs, keys) = (true, []) }
+
+    /// - Parameter rules: the administrator's, in auditctl's words.
+    init(of rules: [String]) {
+        areOurs = false
+        keys = Set(
+            rules.flatMap { $0.split(separator: " ") }.filter { $0.hasPrefix("key=") }
+                .map { Array($0.utf8.dropFirst(4)) })
+    }
+
+    /// Loaded anew (augenrules takes all out first): for that moment nothing was audited. Whoever adds rules
+    /// of the same key and takes those out again, as a sockaudit beside us does, takes none of these.
+    private mutating func tookSomeOut(_ records: [ConfigChange]) -> Bool {
+        var took = false
+        for record in records where keys.contains(record.key) {
+            switch record.what {
+            case .ruleAdded: balance += 1
+            case .ruleRemoved: balance -= 1
+            default: break
+            }
+            if balance < 0 { took = true }
+            balance = max(0, balance)
+        }
+        return took
+    }
 
     mutating func take(
         _ status: KernelStatus, _ inspection: RuleInstaller.Inspection, _ records: [ConfigChange],
@@ -39,10 +66,7 @@ struct RuleChanges {
             missingSince = missingSince ?? now
         }
         if inspection.moved && missingSince == nil { movedSince = movedSince ?? now }
-        // Loaded anew (augenrules takes all out first): for that moment nothing was audited.
-        if !areOurs && missingSince == nil && records.contains(where: \.what.isRemoval) {
-            movedSince = movedSince ?? now
-        }
+        if !areOurs, tookSomeOut(records), missingSince == nil { movedSince = movedSince ?? now }
         for text in inspection.hiding where !hiding.contains(where: { $0.text == text }) {
             hiding.append((text, now))
         }
@@ -90,8 +114,4 @@ struct RuleChanges {
     }
 
     private static func who(_ auid: UInt32) -> String { auid == AuditEvent.unset ? "" : " (auid \(auid))" }
-}
-
-extension ConfigChange.What {
-    fileprivate var isRemoval: Bool { if case .ruleRemoved = self { true } else { false } }
 }

@@ -40,6 +40,9 @@ public struct TablePrinter: ~Copyable {
             path: path, form: settings.format.frame, messages: Messages(quiet: settings.quiet))
     }
 
+    /// What a report says of the run in its head has changed: it gets another one.
+    mutating func beginPart() { report?.beginPart() }
+
     /// The run goes on by other settings.
     /// - Parameter opened: the report that they name, where tables are appended to it.
     mutating func change(to new: WatchSettings, opened: Int32?) throws(AuditError) {
