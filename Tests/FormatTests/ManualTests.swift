@@ -66,7 +66,8 @@ import Testing
         #expect(Self.plugin.words.contains("names"))
         // As they stand there, the comments are right settings.
         let lines = file.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }
-        let settings = try PluginSettings.parse(Array(lines.map { $0.dropFirst() }.joined(separator: "\n").utf8))
+        let text = lines.map { $0.dropFirst() }.joined(separator: "\n")
+        let settings = try PluginSettings.parse(Array(text.utf8))
         #expect(settings.interval == 7 && settings.top == 50 && settings.report != nil)
     }
 
