@@ -46,6 +46,9 @@ let package = Package(
         .testTarget(
             name: "ReportTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
+        .testTarget(
+            name: "PluginTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            swiftSettings: common),
         .testTarget(name: "FormatTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(name: "LiveKernelTests", swiftSettings: common),
     ],

@@ -16,12 +16,16 @@ final class PluginSource {
     /// own, of which nobody tells.
     static let calm: Int64 = 60
 
-    /// - Parameter daemon: the audit daemon of this host, if it started us.
+    /// - Parameters:
+    ///   - daemon: the audit daemon of this host, if it started us.
+    ///   - local: how this host is called, where that need not be looked up.
     init(
-        _ input: DrainedInput, daemon: Int32?, makeRemote: @escaping () throws(AuditError) -> EventPipeline
+        _ input: DrainedInput, daemon: Int32?, local: LocalNode? = nil,
+        makeRemote: @escaping () throws(AuditError) -> EventPipeline
     ) {
         self.input = input
         self.daemon = daemon
+        self.local = local
         self.makeRemote = makeRemote
         lookAgain()
     }

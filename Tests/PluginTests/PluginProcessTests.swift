@@ -1,0 +1,137 @@
+import Foundation
+import Glibc
+import Testing
+
+/// The program as auditd runs it, with a pipe for auditd: no records of this host, so no /proc and no root.
+@Suite("The plugin's process", .enabled(if: Programs.isBuilt, "the program is not built"))
+struct PluginProcessTests {
+    private let folder: Scratch
+
+    init() throws { folder = try Scratch() }
+
+    private var report: String { folder.file("report.jsonl") }
+    private func tables(_ name: String = "report.jsonl") -> [PluginTable] {
+        PluginTable.all(in: folder.text(name))
+    }
+
+    private func expectSealed(_ name: String) throws {
+        let answer = try Programs.run(Programs.sockaudit, ["verify", folder.file(name)])
+        #expect(answer.code == 0, "\(name): \(answer.out)\(answer.err)")
+    }
+
+    @Test("The end of standard input ends it after a last table; the figures are those of the log")
+    func endOfInput() throws {
+        let old = try Programs.run(
+            Programs.sockaudit, ["all", "--input", Programs.sample, "--format", "json"])
+        let wanted = try #require(PluginTable.all(in: old.out).last)
+        let plugin = try RunningPlugin(["--report", report, "--interval", "3600"], in: folder)
+        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        plugin.closeInput()
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+        let table = try #require(tables().last)
+        #expect(tables().count == 1 && table.isFinal && table.source == "plugin")
+        #expect(table.opened == wanted.opened && table.opened > 50)
+        #expect(table.closed == wanted.closed && table.open == wanted.open)
+        #expect(table.seen == wanted.seen)
+        #expect(table.verdict == "unverified", "nobody knows what was lost before it came to us")
+        try expectSealed("report.jsonl")
+    }
+
+    @Test("TERM ends it after the last table, though more could come")
+    func term() throws {
+        let plugin = try RunningPlugin(["--report", report, "--interval", "0.1"], in: folder)
+        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try eventually("tables") { tables().count >= 3 && (tables().last?.opened ?? 0) > 0 }
+        plugin.signal(SIGTERM)
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+        #expect(tables().map(\.isFinal).filter { $0 }.count == 1 && tables().last?.isFinal == true)
+        #expect(tables().map(\.sequence) == Array(1...tables().count))
+        try expectSealed("report.jsonl")
+    }
+
+    @Test("HUP begins a new report where the old one was moved, and goes by the settings as they are then")
+    func hangUp() throws {
+        let conf = try folder.write("plugin.conf", "interval = 3600\nreport = \(report)\ntop = 1\n")
+        let plugin = try RunningPlugin(["--config", conf], in: folder)
+        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try folder.write("plugin.conf", "interval = 0.1\nreport = \(report)\ntop = 1\n")
+        plugin.signal(SIGHUP)
+        try eventually("tables come; \(plugin.err)") { (tables().last?.opened ?? 0) > 0 }
+        #expect(tables().last?.rows == 1)
+
+        rename(report, folder.file("report.1"))
+        plugin.signal(SIGHUP)
+        try eventually("the new report has tables; \(plugin.err)") { !tables().isEmpty }
+        try expectSealed("report.1")
+        #expect(folder.text("report.jsonl").contains("\"continued\":true"))
+
+        // A line that cannot be taken: what was set stays.
+        try folder.write("plugin.conf", "interval = 3600\n\nrows = 5\n")
+        plugin.signal(SIGHUP)
+        try eventually("it says what is wrong") { plugin.err.contains("The old settings stay.") }
+        #expect(plugin.err.contains("\(conf) line 3: 'rows' is no setting; there are names, interval,"))
+        let count = tables().count
+        try eventually("tables go on") { tables().count > count + 2 }
+
+        // Another report in another format, all rows.
+        try folder.write("plugin.conf", "interval = 0.1\nreport = \(folder.file("b.csv"))\ntop = all\n")
+        plugin.signal(SIGHUP)
+        try eventually("the other report has rows; \(plugin.err)") {
+            folder.text("b.csv").utf8.count { $0 == 0x0A } > 3
+        }
+        #expect(folder.text("b.csv").hasPrefix("host,"))
+        try expectSealed("report.jsonl")
+        plugin.signal(SIGTERM)
+        #expect(try plugin.end() == 0)
+    }
+
+    @Test("Other names by HUP: the figures begin anew, and are those of these processes")
+    func otherNames() throws {
+        let sample = try String(contentsOfFile: Programs.sample, encoding: .utf8)
+        let conf = try folder.write("plugin.conf", "interval = 0.1\nreport = \(report)\n")
+        let plugin = try RunningPlugin(["--config", conf], in: folder)
+        try plugin.send(sample)
+        try eventually("all are counted") { (tables().last?.opened ?? 0) > 0 }
+        try folder.write("plugin.conf", "interval = 0.1\nreport = \(report)\nnames = no-such-process\n")
+        plugin.signal(SIGHUP)
+        try eventually("the scope is another one") { tables().last?.scope == ["no-such-process"] }
+        #expect(tables().last?.opened == 0)
+        plugin.closeInput()
+        #expect(try plugin.end() == 0)
+        try expectSealed("report.jsonl")
+    }
+
+    @Test("What stands on the command line comes before the file")
+    func commandLine() throws {
+        let conf = try folder.write(
+            "plugin.conf", "interval = 0.1\nreport = /nowhere/at/all.txt\nutc = yes\n")
+        let plugin = try RunningPlugin(["--config", conf, "--report", report], in: folder)
+        try eventually("tables") { tables().count > 2 }
+        plugin.signal(SIGHUP)
+        let count = tables().count
+        try eventually("they go on; \(plugin.err)") { tables().count > count + 2 }
+        plugin.closeInput()
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+    }
+
+    @Test("Settings that cannot be taken, and input that cannot be read, are refused at the start")
+    func refused() throws {
+        let bad = try folder.write("bad.conf", "interval = 7\nreport = report.txt\n")
+        let wrong = try Programs.run(Programs.sockaudit, ["plugin", "--config", bad])
+        #expect(wrong.code == 2)
+        #expect(wrong.err.contains("\(bad) line 2: 'report' must be the full path"), "\(wrong.err)")
+        let gone = try Programs.run(Programs.sockaudit, ["plugin", "--config", folder.file("none")])
+        #expect(gone.code == 2 && gone.err.contains("cannot be read"), "\(gone.err)")
+        let option = try Programs.run(Programs.sockaudit, ["plugin", "--interval", "soon"])
+        #expect(option.code == 64 && option.err.contains("number of seconds"), "\(option.err)")
+        let folderless = try Programs.run(
+            Programs.sockaudit, ["plugin", "--report", folder.file("no/such/report.txt")])
+        #expect(folderless.code == 2 && folderless.err.contains("cannot be written"), "\(folderless.err)")
+        // struct audit_dispatcher_header: version, length of the header, type, length.
+        let header: [UInt8] = [0, 0, 0, 0, 16, 0, 0, 0, 0x14, 5, 0, 0, 9, 0, 0, 0]
+        try Data(header + Array("audit(1.1".utf8)).write(to: URL(fileURLWithPath: folder.file("binary")))
+        let binary = try Programs.run(
+            Programs.sockaudit, ["plugin", "--report", report], input: folder.file("binary"))
+        #expect(binary.code == 2 && binary.err.contains("format = string"), "\(binary.err)")
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A folder of its own that goes away with the test.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.path + "/sockaudit-plugin-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    func text(_ name: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: file(name)) ?? Data(), as: UTF8.self)
+    }
+
+    @discardableResult
+    func write(_ name: String, _ text: String) throws -> String {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+}
+
+enum Programs {
+    static let repository: String = {
+        var url = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { url.deleteLastPathComponent() }
+        return url.path
+    }()
+    static let sockaudit =
+        ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? repository + "/.build/debug/sockaudit"
+    static let sample = repository + "/Tests/Fixtures/sample.log"
+
+    static var isBuilt: Bool { access(sockaudit, X_OK) == 0 }
+
+    struct Answer {
+        var code: Int32
+        var out: String
+        var err: String
+    }
+
+    static func run(_ program: String, _ arguments: [String], input: String? = nil) throws -> Answer {
+        let process = Process()
+        let (out, err) = (Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardOutput = out
+        process.standardError = err
+        process.standardInput =
+            try input.map { try FileHandle(forReadingFrom: URL(fileURLWithPath: $0)) }
+            ?? FileHandle.nullDevice
+        try process.run()
+        let text = out.fileHandleForReading.readDataToEndOfFile()
+        let said = err.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Answer(
+            code: process.terminationStatus, out: String(decoding: text, as: UTF8.self),
+            err: String(decoding: said, as: UTF8.self))
+    }
+}
+
+struct Late: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Waits for a condition, never for a time.
+func eventually(_ what: @autoclosure () -> String, _ condition: () throws -> Bool) throws {
+    for _ in 0..<1_200 {
+        if try condition() { return }
+        usleep(50_000)
+    }
+    throw Late(description: "not within a minute: \(what())")
+}
+
+/// `sockaudit plugin` with a pipe for auditd.
+final class RunningPlugin {
+    private let process = Process()
+    private let pipe = Pipe()
+    private let errors: String
+
+    /// - Parameter environment: what it gets beside ours.
+    init(_ arguments: [String], in folder: Scratch, environment: [String: String] = [:]) throws {
+        Glibc.signal(SIGPIPE, SIG_IGN)
+        errors = folder.file("stderr-\(UUID().uuidString)")
+        FileManager.default.createFile(atPath: errors, contents: nil)
+        process.executableURL = URL(fileURLWithPath: Programs.sockaudit)
+        process.arguments = ["plugin"] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = pipe
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
+        try process.run()
+        try eventually("it watches; \(err)") {
+            if !process.isRunning { throw Late(description: "it ended: \(err)") }
+            return err.contains("sockaudit: watching")
+        }
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    var err: String {
+        String(decoding: FileManager.default.contents(atPath: errors) ?? Data(), as: UTF8.self)
+    }
+
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// As auditd: does not come back before all is taken.
+    func send(_ bytes: [UInt8]) throws {
+        let fd = pipe.fileHandleForWriting.fileDescriptor
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress! + sent, $0.count - sent) }
+            try #require(count > 0, "\(err)")
+            sent += count
+        }
+    }
+
+    func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    func closeInput() { try? pipe.fileHandleForWriting.close() }
+
+    /// - Returns: the exit code.
+    func end() throws -> Int32 {
+        try eventually("it ends; \(err)") { !process.isRunning }
+        return process.terminationStatus
+    }
+}
+
+/// What a test looks at in a table.
+struct PluginTable {
+    private let object: [String: Any]
+
+    /// All tables of a report; the last line may be half written.
+    static func all(in text: String) -> [PluginTable] {
+        text.split(separator: "\n").compactMap { line in
+            let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            guard let object, object["schema"] as? String == "sockaudit.table/1" else { return nil }
+            return PluginTable(object: object)
+        }
+    }
+
+    private func at(_ keys: String...) -> Int? {
+        var value: Any? = object
+        for key in keys { value = (value as? [String: Any])?[key] }
+        return value as? Int
+    }
+
+    var sequence: Int { at("sequence") ?? 0 }
+    var isFinal: Bool { object["final"] as? Bool ?? false }
+    var verdict: String { object["verdict"] as? String ?? "" }
+    var scope: [String] { object["scope"] as? [String] ?? [] }
+    var source: String { object["source"] as? String ?? "" }
+    var seen: Int { at("events", "seen") ?? -1 }
+    var lost: Int { at("events", "lost") ?? -1 }
+    var opened: Int { at("totals", "socket_tot", "total") ?? -1 }
+    var closed: Int { at("totals", "close_tot", "total") ?? -1 }
+    var open: Int { at("totals", "still_open", "total") ?? -1 }
+    var rows: Int { (object["rows"] as? [Any])?.count ?? -1 }
+
+    func reason(_ code: String) -> (count: Int, text: String)? {
+        let reasons = object["reasons"] as? [[String: Any]] ?? []
+        return reasons.first { $0["code"] as? String == code }.map {
+            ($0["count"] as? Int ?? -1, $0["text"] as? String ?? "")
+        }
+    }
+}
