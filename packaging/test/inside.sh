@@ -15,7 +15,14 @@ audit_begin
 trap 'stop_all; audit_end; summary' EXIT
 snapshot before
 
+must "dpkg installs it with what it depends on" dpkg -i "$package"
+check "no audit rule was put in" no_rules
+check "auditing is as it was" is "$(auditctl -s | awk '$1 == "enabled" { print $2 }')" "$enabled"
+audit_end
+
 . "$here/installed.sh"
+
+audit_begin
 . "$here/service.sh"
 . "$here/plugin.sh"
 . "$here/removed.sh"

@@ -69,19 +69,24 @@ exits() {
 
 # -- the host's audit ------------------------------------------------------------------------
 
+# The lock is not kept longer than it is needed: others wait for it.
 audit_begin() {
+    [ -z "${audited-}" ] || return 0
     flock 9
+    audited=1
     enabled=$(auditctl -s | awk '$1 == "enabled" { print $2 }')
     auditctl -l >"$work/rules.before"
 }
 
 audit_end() {
+    [ -n "${audited-}" ] || return 0
     sed 's/^-a/-d/' "$work/added.rules" 2>/dev/null | grep '^-d' | while read -r rule; do
         # shellcheck disable=SC2086
         auditctl $rule >/dev/null 2>&1
     done
     auditctl -e "$enabled" >/dev/null
     flock -u 9
+    audited=
 }
 
 our_rules() { auditctl -l | grep -F sockaudit; }

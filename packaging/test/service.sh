@@ -11,10 +11,10 @@ main_pid() { manage show -P MainPID "$unit"; }
 keeper_pid() { sockaudits | awk '/sockaudit: keeper/ { print $1 }'; }
 
 mkdir -p -m 755 "$XDG_RUNTIME_DIR/systemd" /run/systemd/system "/run/systemd/user/$unit.d"
-cp "$(systemctl --root=/ show -P FragmentPath "$unit" 2>/dev/null || echo /lib/systemd/system/$unit)" /run/systemd/user/
+cp "$(dpkg -L sockaudit | grep "/$unit\$")" /run/systemd/user/
 # How a unit is changed, as its comment says; the interval makes the test short.
-printf '[Service]\nExecStart=\nExecStart=/usr/sbin/sockaudit all --quiet --interval 1 --report %s\n' "$report" \
-    >"/run/systemd/user/$unit.d/test.conf"
+printf '[Service]\nExecStart=\nExecStart=/usr/sbin/sockaudit all --interval 1 --report %s\nStandardError=file:%s\n' \
+    "$report" "$work/service.err" >"/run/systemd/user/$unit.d/test.conf"
 # A manager takes the group it is in for its own, with all processes there: it gets one of ours.
 mount -t cgroup2 none /sys/fs/cgroup
 group=/sys/fs/cgroup/sockaudit-package-test.$$
@@ -35,6 +35,8 @@ chmod 777 "$XDG_RUNTIME_DIR/systemd/notify"
 if check "the unit starts, and tells when it watches (Type=notify)" bash -c \
     "timeout 60 systemctl --user start $unit || { systemctl --user status --no-pager $unit; exit 1; }"; then
     check "rules are in" has_rules
+    check "it has its large buffer, and nothing to complain about" bash -c "[ \$(wc -l <$work/service.err) = 1 ] &&
+        grep -E 'watching all processes.*(16|32|64) MiB of buffer' $work/service.err || { cat $work/service.err; exit 1; }"
     pid=$(main_pid)
     check "the reader is the user sockaudit" is "$(stat -c %U "/proc/$pid")" sockaudit
     check "it may read records and /proc, and no more" is "$(awk '/^CapPrm/ { print $2 }' "/proc/$pid/status")" 0000002000080004
