@@ -33,11 +33,11 @@ summary() {
 
 # eventually SECONDS COMMAND...: until it succeeds.
 eventually() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1)) said
     shift
-    until "$@"; do
+    until said=$("$@" 2>&1); do
         if [ "$SECONDS" -ge "$end" ]; then
-            echo "never came true: $*"
+            printf 'never came true: %s\n%s\n' "$*" "$said"
             return 1
         fi
         sleep 0.1
@@ -80,10 +80,12 @@ audit_begin() {
 
 audit_end() {
     [ -n "${audited-}" ] || return 0
-    sed 's/^-a/-d/' "$work/added.rules" 2>/dev/null | grep '^-d' | while read -r rule; do
-        # shellcheck disable=SC2086
-        auditctl $rule >/dev/null 2>&1
-    done
+    # Nobody else may have added any meanwhile.
+    auditctl -l | grep -vxFf "$work/rules.before" | grep '^-a.*key=sockaudit' | sed 's/^-a/-d/' |
+        while read -r rule; do
+            # shellcheck disable=SC2086
+            auditctl $rule >/dev/null 2>&1
+        done
     auditctl -e "$enabled" >/dev/null
     flock -u 9
     audited=

@@ -23,8 +23,10 @@ check "the link to the example rules is gone" bash -c '! test -L /etc/audit/rule
 check "settings and reports stay until the purge" \
     bash -c 'test -e /etc/sockaudit/plugin.conf && test -e /etc/audit/plugins.d/sockaudit.conf && test -e /var/log/sockaudit/report.jsonl'
 stop_all
-audit_end
+sed -n 's/^-a/-d/p' "$work/added.rules" >"$work/taken.rules"
+check "the administrator's rules can be taken out" auditctl -R "$work/taken.rules"
 check "the rules are those from before" diff "$work/rules.before" <(auditctl -l)
+audit_end
 
 must "dpkg purges it" dpkg -P sockaudit
 snapshot after
