@@ -10,16 +10,21 @@ ARGS ?=
 PROGRAM := .build/release/sockaudit
 SAMPLE := Tests/Fixtures/sample.log
 WORKLOADS := .build/workloads
+PACKAGE := .build/package
+# make install
+PREFIX ?= /usr/local
+DESTDIR ?=
 
 .DEFAULT_GOAL := help
 # Steps use the same .build and the same package manager; order matters (deps before build).
 .NOTPARALLEL:
-.PHONY: help deps deps-test check-tools build run demo test screenshot lint fmt bench bench-harm clean
+.PHONY: help deps deps-test deps-package check-tools build run demo test screenshot lint fmt bench bench-harm clean \
+	static deb rpm install uninstall test-package
 
 help: ## this list
 	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo '  make run ARGS="--count 2" passes options on; so do demo, test, bench and bench-harm'
 
@@ -28,6 +33,9 @@ deps: ## install libaudit-dev, libauparse-dev and zlib1g-dev if missing, nothing
 
 deps-test: ## install what the tests drive (auditd, strace, curl, nginx ...); starts no daemon
 	@sh .ci/deps.sh test
+
+deps-package: ## install what test-package drives (mmdebstrap, lintian, rpm)
+	@sh .ci/deps.sh package
 
 check-tools:
 	@sh .ci/toolcheck.sh $(SWIFT)
@@ -61,6 +69,24 @@ bench: deps deps-test build ## cost and correctness against a plain C libauparse
 
 bench-harm: deps deps-test build ## harm to a flooding host with an auditd of its own, against goals; root, one minute
 	@sh .ci/bench-harm.sh $(PYTHON) .build/bench $(ARGS)
+
+static: deps check-tools ## the release with the Swift runtime linked in: .build/package/sockaudit
+	@sh packaging/static.sh $(SWIFT) $(PACKAGE)/sockaudit
+
+deb: static ## the Debian package, in .build/package
+	@sh packaging/deb/build.sh $(PACKAGE)/sockaudit $(PACKAGE)
+
+rpm: static ## the same as an RPM
+	@sh packaging/rpm/build.sh $(PACKAGE)/sockaudit $(PACKAGE)
+
+install: ## for others, after `make static`: PREFIX=/usr/local DESTDIR=
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh packaging/install.sh install $(PACKAGE)/sockaudit
+
+uninstall: ## what `make install` put in; settings that were changed stay
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh packaging/install.sh uninstall $(PACKAGE)/sockaudit
+
+test-package: deps deps-package ## install, use and remove the package in a clean root; as root
+	@bash .ci/test-package.sh $(PACKAGE)
 
 clean: ## remove everything built
 	rm -rf .build .build-*

@@ -3,6 +3,7 @@
 #
 #   deps.sh build    what `make build` and `make run` need: three header packages, no program
 #   deps.sh test     what the tests and the benchmark drive
+#   deps.sh package  what `make deb` and `make test-package` use
 #
 # No daemon is started. Debian's auditd, nginx, redis, sshd and Prometheus packages start theirs on
 # installation; auditd would take over the kernel's audit stream of this host.
@@ -36,6 +37,17 @@ prometheus|promtool|a real Prometheus scrapes the metrics and tests the alert ru
 prometheus-node-exporter|prometheus-node-exporter|its textfile collector takes the metrics
 jq|jq|reads reports as the examples of README and docs do
 python3-jsonschema|/usr/lib/python3/dist-packages/jsonschema|checks JSON against the schemas in docs/
+LIST
+}
+package_list() {
+    cat <<'LIST'
+dpkg-dev|dpkg-shlibdeps|finds the packages of the libraries
+binutils|strip|makes the program smaller
+lintian|lintian|looks at the package
+mmdebstrap|mmdebstrap|makes the clean root that the package is installed into
+rpm|rpmbuild|builds the RPM
+auditd|auditctl|sees to it that the kernel's rules are as before
+man-db|man|renders the manual
 LIST
 }
 optional_list() {
@@ -155,9 +167,10 @@ install_as_root() { # $1 required, $2 optional: package names
 main() {
     case ${1-} in
     build) required=$(build_list | missing_of) optional= ;;
+    package) required=$(package_list | missing_of) optional= ;;
     test) required=$(test_list | missing_of) optional=$(optional_list | missing_of) ;;
     --as-root) install_as_root "$2" "$3"; exit 0 ;;
-    *) echo "usage: deps.sh build|test" >&2; exit 64 ;;
+    *) echo "usage: deps.sh build|test|package" >&2; exit 64 ;;
     esac
 
     if ! command -v apt-get >/dev/null 2>&1; then

@@ -3,7 +3,7 @@
 set -eu
 python=${1:-python3}
 bad=0
-found=$(find .ci Tests Benchmarks Examples rules docs -type f 2>/dev/null | sort)
+found=$(find .ci Tests Benchmarks Examples rules docs packaging -type f 2>/dev/null | sort)
 old_ifs=$IFS
 IFS='
 '
