@@ -13,6 +13,8 @@ mkdir -p "$work"
 
 audit_begin
 trap 'stop_all; audit_end; summary' EXIT
+# So that the trap above is run.
+trap 'exit 143' TERM HUP
 snapshot before
 
 must "dpkg installs it with what it depends on" dpkg -i "$package"
