@@ -64,8 +64,9 @@ struct Rules: ParsableCommand {
         }
         print("## Put this file into /etc/audit/rules.d/ and run augenrules --load.")
         var exempt: [[UInt8]] = []
-        if plugin {
-            // It looks at every process at each table: thousands of calls, each a record for auditd's log.
+        // It looks at every process at each table: thousands of calls, each a record for auditd's log. (The rules of
+        // named programs do not see it, and the kernel refuses a program named beside one left out.)
+        if plugin && files.isEmpty {
             exempt = [PluginConfig(path: nil, given: []).program]
             print("## They leave out what \(Escaping.visible(exempt[0])) itself does.")
         }

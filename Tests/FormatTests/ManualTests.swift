@@ -29,6 +29,15 @@ import Testing
         }
     }
 
+    /// The kernel takes one program a rule, whether it is meant or left out.
+    @Test(arguments: ["all", "sh"])
+    func rulesForThePluginNameOneProgram(name: String) throws {
+        let printed = try run(Repository.sockaudit, ["rules", name, "--plugin"])
+        let rules = printed.out.split(separator: "\n").filter { $0.hasPrefix("-a ") }
+        #expect(printed.code == 0 && !rules.isEmpty)
+        for rule in rules { #expect(rule.components(separatedBy: " -F exe").count == 2, "\(rule)") }
+    }
+
     @Test(arguments: Reason.Code.allCases)
     func everyReasonStandsUnderItsVerdict(code: Reason.Code) {
         let section =
