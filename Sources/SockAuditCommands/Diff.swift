@@ -11,8 +11,6 @@ struct Diff: ParsableCommand {
             Exit codes: 0 done; 5 --fail-growth reached; 2 a report cannot be read or is damaged; 64 usage.
             """)
 
-    enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
-
     @Argument(help: "The earlier JSON report.")
     var old: String
 
@@ -23,7 +21,7 @@ struct Diff: ParsableCommand {
     var failGrowth: Int?
 
     @Option(help: "text or json.")
-    var format: Format = .text
+    var format: AnswerFormat = .text
 
     func validate() throws {
         if let failGrowth, failGrowth < 1 {

@@ -12,7 +12,7 @@ struct Doctor: ParsableCommand {
     var names: [String] = ["all"]
 
     @Option(help: "text or json.")
-    var format: WatchSettings.Format = .text
+    var format: AnswerFormat = .text
 
     @Option(help: "light, standard, full or proc: the mode that is to be used.")
     var mode: ModeArgument = .auto

@@ -15,3 +15,6 @@ enum Outcome {
         throw ExitCode(code)
     }
 }
+
+/// How a command that prints no tables answers.
+enum AnswerFormat: String, CaseIterable, ExpressibleByArgument { case text, json }

@@ -106,8 +106,8 @@ struct ExampleRoom {
         scratch = try Scratch()
         let log = try Self.recentLog()
         for folder in [
-            "bin", "root", "var/log/audit", "var/log/sockaudit", "var/lib/prometheus/node-exporter",
-            "var/lib/sockaudit",
+            "bin", "root", "etc/audit/rules.d", "var/log/audit", "var/log/sockaudit",
+            "var/lib/prometheus/node-exporter", "var/lib/sockaudit",
         ] {
             try FileManager.default.createDirectory(
                 atPath: scratch.file(folder), withIntermediateDirectories: true)
@@ -116,6 +116,8 @@ struct ExampleRoom {
             atPath: scratch.file("bin/sockaudit"), withDestinationPath: Host.sockaudit)
         // Root already, or nobody whom sudo would let in without a word.
         try scratch.write("bin/sudo", "#!/bin/sh\nexec \"$@\"\n", mode: 0o755)
+        // The file that it would load is this room's.
+        try scratch.write("bin/augenrules", "#!/bin/sh\ntest \"$1\" = --load\n", mode: 0o755)
         try scratch.write(
             "bin/journalctl", "#!/bin/sh\nexec cat '\(Self.fixtures)/logs/journal.log'\n", mode: 0o755)
         let older = try String(contentsOfFile: Self.fixtures + "/sample.log", encoding: .utf8)
