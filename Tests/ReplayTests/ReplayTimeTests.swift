@@ -246,6 +246,38 @@ struct ReplayTimeTests {
         }
     }
 
+    @Test("Every host's calls are in their intervals, whatever each of them waits for")
+    func manyNodes() throws {
+        // Each quiet host calls once, in seconds 1 to 8, when the busy one is silent.
+        var merged = [call("first", 0, second: 0)]
+        merged += (0..<3_000).map { call("busy", $0, second: 0) }
+        merged += (1...8).map { call("quiet\($0)", 0, second: $0) }
+        merged += (3_000..<9_000).map { call("busy", $0, second: 9 + ($0 - 3_000) / 3_000) }
+        let found = try tables(merged) { $0.every = 1 }
+        #expect(
+            found.map(\.totals.openedLast.total) == [3_001] + Array(repeating: 1, count: 8) + [3_000, 3_000])
+    }
+
+    @Test("A log that is left before its end has no damage for that")
+    func leftEarly() throws {
+        let folder = try ReplayFolder()
+        let lines = (0..<40_000).map {
+            ReplayLine.socket(3 + $0, pid: 7, serial: 100 + $0, at: Self.base + $0)
+        }
+        let plain = try folder.write("plain.log", lines)
+        try folder.write("packed.log", lines)
+        let changes: [(inout WatchSettings) -> Void] = [
+            { $0.duration = 100 }, { $0.to = Int64(Self.base + 100) * 1_000 },
+            { settings in (settings.every, settings.count) = (50, 2) },
+        ]
+        for path in [plain, try folder.gzip("packed.log")] {
+            for change in changes {
+                let found = try #require(try ReplayReport.tables(path, change: change).last)
+                #expect(found.code == 0 && found.verdict == "unverified" && found.reasons == [:])
+            }
+        }
+    }
+
     @Test("Logs that are long enough for threads of their own come to the same tables")
     func sideBySideLong() throws {
         let folder = try ReplayFolder()

@@ -88,6 +88,14 @@ public struct LineSplitter {
         }
     }
 
+    /// The input is left before its end; the next one begins anew.
+    public mutating func forget() {
+        carry.removeAll(keepingCapacity: false)
+        skipping = false
+        isAtStart = true
+        journal = nil
+    }
+
     mutating func cutRest(_ judge: Judge) {
         skipping = false
         isAtStart = true

@@ -108,9 +108,16 @@ public struct ReorderWindow: Sendable {
         aged = newest
     }
 
-    /// Lets out what was entered before a time (ms), as far as nothing younger stands before it.
-    public mutating func release(before time: Int64, _ emit: (Output) -> Void) {
-        while head < tail, ring[place(head)].event.stamp < time { emitHead(emit) }
+    /// When the event was entered (ms) that goes next; nil when none waits.
+    public var oldest: Int64? { head < tail ? ring[place(head)].event.stamp : nil }
+
+    /// The event that goes next.
+    public mutating func takeOldest() -> AuditEvent? {
+        guard head < tail else { return nil }
+        let place = place(head)
+        head += 1
+        lastOut = ring[place].key
+        return ring[place].event
     }
 
     /// Lets everything out that waits, in order: at a table, and at the end.

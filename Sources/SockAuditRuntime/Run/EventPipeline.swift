@@ -23,8 +23,8 @@ public final class EventPipeline {
     /// Asked before each event goes to the ledger, in the order in which they go; what it refuses is left
     /// out. It may use the ledger, but not this pipeline.
     public var admits: ((AuditEvent) -> Bool)?
-    /// Where the present interval ends (ms): before a node's event of the next one goes on, the others let out
-    /// what they have of this one.
+    /// Where the present interval ends (ms): before a node's event of a later one goes on, the others let out
+    /// what is older.
     public var border: () -> Int64 = { .max }
     /// Bytes of single lines since events were last taken on.
     private var pushed = 0
@@ -147,7 +147,12 @@ public final class EventPipeline {
 
     /// Call some times a second: events that have waited for their turn since the last call go on.
     public func ageOrder() {
-        forEachWindow { $0.age($1) }
+        for node in windows.keys {
+            // Taken out: see ``release(before:)``.
+            guard var window = windows.removeValue(forKey: node) else { continue }
+            window.age { emit($0, node) }
+            windows[node] = window
+        }
     }
 
     /// Events wait for their turn: ``ageOrder()`` has something to do.
@@ -158,17 +163,26 @@ public final class EventPipeline {
         pump()
         forEach { $0.flush() }
         collect()
-        forEachWindow { $0.flush($1) }
+        release(before: .max)
     }
 
-    private func forEachWindow(
-        _ body: (inout ReorderWindow, (ReorderWindow.Output) -> Void) -> Void
-    ) {
-        for node in windows.keys {
-            // Taken out: what comes may make the others let theirs go.
-            guard var window = windows.removeValue(forKey: node) else { continue }
-            body(&window) { emit($0, node) }
-            windows[node] = window
+    /// Lets out what waits and was entered before a time (ms), the oldest first, whosever it is: by its own
+    /// serials alone a quiet node's event may wait for hours, and be counted with what others did then.
+    private func release(before limit: Int64) {
+        var waiting = windows.compactMap { node, window in window.oldest.map { (stamp: $0, node: node) } }
+            .filter { $0.stamp < limit }
+        // The last is the oldest.
+        waiting.sort { ($0.stamp, $0.node.index) > ($1.stamp, $1.node.index) }
+        while let (_, node) = waiting.popLast() {
+            let next = min(limit, waiting.last?.stamp ?? limit)
+            // One at a time, and not while its window is held: what comes may end an interval.
+            repeat {
+                guard let event = windows[node]?.takeOldest() else { break }
+                emit(.event(event), node)
+            } while (windows[node]?.oldest).map { $0 < next } ?? false
+            guard let stamp = windows[node]?.oldest, stamp < limit else { continue }
+            let place = waiting.firstIndex { $0.stamp <= stamp } ?? waiting.count
+            waiting.insert((stamp, node), at: place)
         }
     }
 
@@ -238,11 +252,7 @@ public final class EventPipeline {
     private func emit(_ output: ReorderWindow.Output, _ node: NameID) {
         switch output {
         case .event(let event):
-            if !windows.isEmpty {
-                let border = border()
-                // A quiet node's events wait for its own serials to go on, which may take hours.
-                if event.stamp >= border { forEachWindow { $0.release(before: border, $1) } }
-            }
+            if !windows.isEmpty, event.stamp >= border() { release(before: event.stamp) }
             if admits?(event) ?? true { ledger.apply(event) }
         case .restart: ledger.rebooted(node: node)
         }

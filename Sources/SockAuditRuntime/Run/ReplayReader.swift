@@ -77,6 +77,23 @@ final class ReplayReader {
         let file = try input.open()
         let ahead = ReadAhead.pays(for: file) ? ReadAhead(file, block: Self.block) : nil
         var late = 0
+        do throws(AuditError) {
+            late = try read(file, ahead, signals)
+        } catch {
+            leaveFile()
+            throw error
+        }
+        let isWhole = !isStopped && !tables.isFinished && late < Self.mostLate
+        if isWhole { endOfFile() } else { leaveFile() }
+        bytesBefore += file.size ?? file.position
+        if isWhole { try file.finish() }
+    }
+
+    /// - Returns: bytes at its end that are stamped too late to be wanted.
+    private func read(
+        _ file: InputFile, _ ahead: ReadAhead?, _ signals: borrowing Signals
+    ) throws(AuditError) -> Int {
+        var late = 0
         reading: while !tables.isFinished {
             let bytes: UnsafeRawBufferPointer
             let position: Int64
@@ -95,10 +112,7 @@ final class ReplayReader {
                 if late >= Self.mostLate { break }
             }
         }
-        let isWhole = !isStopped && !tables.isFinished && late < Self.mostLate
-        endOfFile()
-        bytesBefore += file.size ?? file.position
-        if isWhole { try file.finish() }
+        return late
     }
 
     /// - Parameter most: bytes, where no thread reads ahead.
@@ -137,6 +151,13 @@ final class ReplayReader {
     func endOfFile() {
         let pipeline = self.pipeline
         pipeline.finish(&splitter)
+        note()
+    }
+
+    /// A file is left before its end: half a line is no damage.
+    private func leaveFile() {
+        splitter.forget()
+        pipeline.pump()
         note()
     }
 

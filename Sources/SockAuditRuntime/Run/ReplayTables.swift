@@ -51,8 +51,8 @@ final class ReplayTables {
     /// The last moment that is wanted; nil when all are.
     var end: Int64? { window.end }
     var tables: Int { printer.tables }
-    /// The end of the present interval.
-    var border: Int64 { clock?.current?.end ?? .max }
+    /// The end of the present interval; before the first one any time is.
+    var border: Int64 { clock.map { $0.current?.end ?? .min } ?? .max }
 
     // MARK: events
 
