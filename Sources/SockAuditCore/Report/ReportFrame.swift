@@ -184,3 +184,23 @@ public enum ReportFrame {
         "[\(texts.map(Escaping.json).joined(separator: ","))]"
     }
 }
+
+extension ReportFrame.Form {
+    /// Whether a file that begins so is a report of this form, as far as it is replaced as a whole: a page,
+    /// or Prometheus' text, which begins as reports do that are appended to.
+    public func begins(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .html: return bytes.starts(with: (ReportFrame.htmlHead + "\n").utf8)
+        case .comments:
+            let metric = Array(PrometheusText.firstWords.utf8)
+            // Up to there all lines are the head's; earlier versions wrote none.
+            let head = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).prefix {
+                $0.starts(with: "# ".utf8) && !$0.starts(with: metric)
+            }
+            let isHead = head.first.map { $0.elementsEqual(ReportFrame.commentHead.utf8) } ?? true
+            let length = head.reduce(0) { $0 + $1.count + 1 }
+            return isHead && bytes.dropFirst(length).starts(with: metric)
+        case .csv, .json: return false
+        }
+    }
+}

@@ -75,8 +75,7 @@ public struct ReportSink: ~Copyable {
 
     // MARK: the file
 
-    /// Makes the file, or opens one that is ours: a regular file of our user under one name only, so that
-    /// no one who can write to the folder makes us write elsewhere.
+    /// Makes the file, or opens one that is ours (``OwnReport``).
     static func open(_ path: String) throws(AuditError) -> Int32 {
         let always = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
         var fd = Glibc.open(path, always | O_CREAT | O_EXCL, 0o600)
@@ -88,14 +87,9 @@ public struct ReportSink: ~Copyable {
             )
         }
         var info = stat()
-        guard fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid(),
-            info.st_nlink == 1, info.st_mode & S_IWOTH == 0
-        else {
+        guard fstat(fd, &info) == 0, OwnReport.isOurs(info) else {
             close(fd)
-            throw AuditError(
-                .outputFailed,
-                "The report \(path) is not ours: it must be a regular file that belongs to us, that not everyone can write to, and that has no second name (hard link); name another."
-            )
+            throw OwnReport.notOurs(path)
         }
         return fd
     }
