@@ -82,7 +82,8 @@ public enum ReportFrame {
     public static let schema = "sockaudit.report/1"
     static let jsonStart = "{\"schema\":\"\(schema)\",\"part\":"
     static let commentHead = "# sockaudit report 1"
-    static let jsonHead = jsonStart + "\"begin\"}"
+    /// The line by which a run begins.
+    public static let jsonHead = jsonStart + "\"begin\"}"
     static let htmlHead = "<!DOCTYPE html><!-- sockaudit report 1 -->"
     static let commentSeal = (before: "# sha256 ", after: "")
     static let jsonSeal = (before: jsonStart + "\"seal\",\"sha256\":\"", after: "\"}")

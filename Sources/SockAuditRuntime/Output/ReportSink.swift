@@ -77,7 +77,8 @@ public struct ReportSink: ~Copyable {
 
     /// Makes the file, or opens one that is ours (``OwnReport``).
     static func open(_ path: String) throws(AuditError) -> Int32 {
-        let always = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        // Read is the last byte only: whether a line is to be ended first.
+        let always = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
         var fd = Glibc.open(path, always | O_CREAT | O_EXCL, 0o600)
         if fd < 0 && errno == EEXIST { fd = Glibc.open(path, always) }
         guard fd >= 0 else {
@@ -216,7 +217,10 @@ public struct ReportSink: ~Copyable {
             lastError = errno
             return false
         }
-        let bytes = Array(text.utf8)
+        // A run that was killed, or a crash, may have left half of a line: our first one must be a line of
+        // its own, or nobody knows that the run begins there.
+        let torn: [UInt8] = !hasHead && endsTorn(info.st_size) ? [0x0A] : []
+        let bytes = torn + Array(text.utf8)
         var sent = 0
         var failure: Int32 = 0
         while sent < bytes.count && failure == 0 {
@@ -232,17 +236,26 @@ public struct ReportSink: ~Copyable {
         // Some file systems find out only now that there is no room.
         if failure == 0 && calls.sync(descriptor) != 0 { failure = errno }
         guard failure != 0 else {
-            hash.update(bytes)
+            hash.update(Array(bytes[torn.count...]))
             size = info.st_size + off_t(sent)
             return true
         }
         lastError = failure
         if sent > 0, calls.truncate(descriptor, info.st_size) != 0 {
             // What stands there stands there; at least the next line begins as one.
-            hash.update(Array(bytes[..<sent]))
+            // (Before the head it is part of no run: the head comes whole the next time.)
+            if hasHead { hash.update(Array(bytes[..<sent])) }
             let newline: [UInt8] = [0x0A]
-            if newline.withUnsafeBytes({ calls.write(descriptor, $0) }) == 1 { hash.update(newline) }
+            if newline.withUnsafeBytes({ calls.write(descriptor, $0) }) == 1 && hasHead {
+                hash.update(newline)
+            }
         }
         return false
+    }
+
+    /// The last byte that stands there is no newline.
+    private func endsTorn(_ size: off_t) -> Bool {
+        var last: UInt8 = 0x0A
+        return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != 0x0A
     }
 }
