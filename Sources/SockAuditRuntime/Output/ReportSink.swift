@@ -16,7 +16,7 @@ public struct ReportSink: ~Copyable {
 
     private var descriptor: Int32
     private let path: String
-    private let form: ReportFrame.Form
+    private var form: ReportFrame.Form
     private let messages: Messages
     private let calls: Calls
     private var end = ReportEnd()
@@ -67,10 +67,13 @@ public struct ReportSink: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// Something stands in the file already.
+    /// What stands in the file is of another form: the run began in that.
+    private var isOtherForm = false
+
+    /// Something stands in the file already that the next table of this form goes on.
     var holdsText: Bool {
         var info = stat()
-        return fstat(descriptor, &info) == 0 && info.st_size > 0
+        return !isOtherForm && fstat(descriptor, &info) == 0 && info.st_size > 0
     }
 
     // MARK: the file
@@ -128,6 +131,14 @@ public struct ReportSink: ~Copyable {
         beginAnew()
     }
 
+    /// The run goes on in the same file in another form. The lock stays: whoever opens the file a second time
+    /// and locks that waits for us.
+    mutating func change(to form: ReportFrame.Form) {
+        beginPart()
+        isOtherForm = true
+        self.form = form
+    }
+
     /// The run goes on elsewhere: its part here gets its last line.
     mutating func leave() {
         end.continues = true
@@ -171,6 +182,7 @@ public struct ReportSink: ~Copyable {
         }
         if isWritten {
             hasHead = true
+            isOtherForm = false
             if isFailing {
                 messages.error("The report \(path) is written again; \(missing) from it.")
             }
