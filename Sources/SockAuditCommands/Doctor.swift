@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuditStream
 import SockAuditRuntime
 
 /// `sockaudit doctor`: what this host will and will not show; changes nothing.
@@ -34,8 +35,9 @@ struct Doctor: ParsableCommand {
     }
 
     func run() throws {
-        throw ExitCode(
+        try Outcome.exit { () throws(AuditError) in
             SockAuditRuntime.Doctor.run(
-                names: names, mode: mode.mode, json: format == .json, measure: measure))
+                names: names, mode: mode.mode, json: format == .json, measure: measure)
+        }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuditStream
+@preconcurrency import Glibc
 import SockAuditRuntime
 
 /// How a command ends: its own exit code, or that of the error that stopped it.
@@ -7,12 +8,27 @@ enum Outcome {
     static func exit(_ body: () throws(AuditError) -> Int32) throws {
         let code: Int32
         do throws(AuditError) {
-            code = try body()
+            let status = try body()
+            try flush()
+            code = status
         } catch {
             Messages(quiet: false).error(error.description)
             code = error.isHostRefusal ? ExitStatus.cannotAudit : ExitStatus.failed
         }
         throw ExitCode(code)
+    }
+
+    /// print() says nothing of a disk that is full: rules that are cut would be loaded as if they were whole.
+    private static func flush() throws(AuditError) {
+        let isFlushed = fflush(stdout) == 0
+        let code = isFlushed ? 0 : errno
+        // What went wrong before the last of it is only remembered.
+        guard isFlushed && ferror(stdout) == 0 else {
+            throw AuditError(
+                .outputFailed, errno: code,
+                "Not all could be written to standard output; free space, or send it elsewhere, and start again."
+            )
+        }
     }
 }
 

@@ -172,7 +172,7 @@ import Testing
         // Somebody reads the old one, and reads on when it is replaced.
         let reader = try #require(FileHandle(forReadingAtPath: report))
         let (first, before) = (try scratch.read(name), inode())
-        chmod(report, 0o666)
+        chmod(report, 0o640)
         #expect(try replay("--report", report, "--family", "tcp").code == 0)
         #expect(inode() != before && mode(report) == (name == "r.prom" ? 0o644 : 0o600))
         #expect(String(decoding: reader.readDataToEndOfFile(), as: UTF8.self) == first)

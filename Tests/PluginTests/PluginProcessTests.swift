@@ -86,6 +86,61 @@ struct PluginProcessTests {
         #expect(try plugin.end() == 0)
     }
 
+    @Test("HUP with another format for the same report: the run goes on in it, each part is sealed")
+    func otherFormatOfTheSameReport() throws {
+        func conf(_ text: String) throws -> String {
+            try folder.write("plugin.conf", "report = \(report)\n" + text)
+        }
+        let plugin = try RunningPlugin(["--config", try conf("interval = 3600\n")], in: folder)
+        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        _ = try conf("interval = 0.1\n")
+        plugin.signal(SIGHUP)
+        try eventually("tables come; \(plugin.err)") { !tables().isEmpty }
+        _ = try conf("interval = 0.1\nformat = csv\ntop = 1\n")
+        plugin.signal(SIGHUP)
+        try eventually("tables are in CSV; \(plugin.err)") { folder.text("report.jsonl").contains("\nhost,") }
+        let count = tables().count
+        // And with a file that was moved away at the same time.
+        rename(report, folder.file("report.1"))
+        _ = try conf("interval = 0.1\nformat = text\n")
+        plugin.signal(SIGHUP)
+        try eventually("tables are text; \(plugin.err)") {
+            folder.text("report.jsonl").contains("SockClosePercPar")
+        }
+        plugin.signal(SIGTERM)
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+        #expect(!plugin.err.contains("Another sockaudit"), "\(plugin.err)")
+        #expect(tables("report.1").count == count && tables().isEmpty)
+        let lines = folder.text("report.1").split(separator: "\n")
+        #expect(lines.count { $0.hasPrefix("host,") } == 1)
+        for name in ["report.1", "report.jsonl"] { try expectSealed(name) }
+        #expect(folder.text("report.jsonl").contains("# continued: "))
+    }
+
+    @Test("HUP with a report that cannot be replaced is refused as at the start; all goes on as it was")
+    func refusedAtHangUp() throws {
+        func conf(_ name: String) throws -> String {
+            try folder.write("plugin.conf", "interval = 0.1\nreport = \(folder.file(name))\n")
+        }
+        let plugin = try RunningPlugin(["--config", try conf("report.jsonl")], in: folder)
+        try folder.write("taken.prom", "precious")
+        for (turn, name) in ["no/such.html", "taken.prom"].enumerated() {
+            try eventually("tables come; \(plugin.err)") { tables().count > turn }
+            _ = try conf(name)
+            plugin.signal(SIGHUP)
+            try eventually("it refuses; \(plugin.err)") {
+                plugin.err.components(separatedBy: "The old report and the old settings stay.").count
+                    == turn + 2
+            }
+            let count = tables().count
+            try eventually("tables go on; \(plugin.err)") { tables().count > count + 2 }
+        }
+        #expect(folder.text("taken.prom") == "precious")
+        plugin.closeInput()
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+        try expectSealed("report.jsonl")
+    }
+
     @Test("Other names by HUP: the figures begin anew, and are those of these processes")
     func otherNames() throws {
         let sample = try String(contentsOfFile: Programs.sample, encoding: .utf8)

@@ -31,6 +31,20 @@ import Testing
         #expect(diff.names.isEmpty && !diff.isOverLimit)
     }
 
+    /// As a killed run leaves it.
+    @Test func whatIsDamagedBeforeTheLastRun() throws {
+        let scratch = try Scratch()
+        let torn = frame + line(1) + "{\"schema\":\"sockaudit.table/1\",\"ho\n" + "half\n"
+        let path = try scratch.write("r", torn + frame + line(3) + end)
+        #expect(try CompareReports.lastTable(path).sequence == 3)
+        for (after, words) in [("half\n", "Line 9 "), ("", "no table in the last run")] {
+            let text = torn + frame + (after.isEmpty ? "" : line(3)) + after + end
+            let bad = try scratch.write("bad", text)
+            let error = #expect(throws: AuditError.self) { try CompareReports.lastTable(bad) }
+            #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test func filesThatAreRefused() throws {
         let scratch = try Scratch()
         for (name, text, words) in [

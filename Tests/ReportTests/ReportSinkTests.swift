@@ -255,4 +255,40 @@ import Testing
         #expect(try check(scratch, "r").isRight)
         #expect(try sequences(scratch, "r") == [2])
     }
+
+    /// A crash left half of a line; the file may be in its first run or behind a seal.
+    @Test(arguments: [ReportFrame.Form.json, .comments, .csv])
+    func aRunBehindATornEndIsRight(_ form: ReportFrame.Form) throws {
+        let scratch = try Scratch()
+        for (name, runs) in [("torn", 0), ("sealed", 1)] {
+            for _ in 0..<runs {
+                var sink = try sink(scratch.file(name), form)
+                try write(&sink, table(1, final: true))
+            }
+            let before = runs == 0 ? "" : try scratch.text(name)
+            _ = try scratch.write(name, before + "half of a line")
+            chmod(scratch.file(name), 0o600)
+            var sink = try sink(scratch.file(name), form)
+            try write(&sink, table(1))
+            try write(&sink, table(2, final: true))
+            let check = try check(scratch, name)
+            #expect(check.runs.map(\.finding) == Array(repeating: .right, count: runs + 1), "\(name)")
+            #expect(check.strange == "half of a line\n".utf8.count)
+            #expect(try scratch.text(name).hasPrefix(before + "half of a line\n"))
+        }
+    }
+
+    /// Not even the head found room, and it could not be taken back: it comes again, whole.
+    @Test func aHeadThatIsTornComesAgain() throws {
+        let scratch = try Scratch()
+        let disk = Disk()
+        var sink = try sink(scratch.file("r"), .json, disk)
+        disk.truncateFails = true
+        disk.room = 20
+        try write(&sink, table(1))
+        disk.room = .max
+        try write(&sink, table(2, final: true))
+        let check = try check(scratch, "r")
+        #expect(check.runs.map(\.finding) == [.right] && check.strange == 21)
+    }
 }

@@ -1,5 +1,8 @@
 /// A file for node exporter's textfile collector, in Prometheus' text format 0.0.4.
 public enum PrometheusText {
+    /// The metrics begin so.
+    static let firstWords = "# HELP sockaudit_"
+
     /// The figures between what a report says of its run, and the hash of it all; to Prometheus these lines
     /// are comments.
     public static func report(

@@ -82,7 +82,8 @@ public enum ReportFrame {
     public static let schema = "sockaudit.report/1"
     static let jsonStart = "{\"schema\":\"\(schema)\",\"part\":"
     static let commentHead = "# sockaudit report 1"
-    static let jsonHead = jsonStart + "\"begin\"}"
+    /// The line by which a run begins.
+    public static let jsonHead = jsonStart + "\"begin\"}"
     static let htmlHead = "<!DOCTYPE html><!-- sockaudit report 1 -->"
     static let commentSeal = (before: "# sha256 ", after: "")
     static let jsonSeal = (before: jsonStart + "\"seal\",\"sha256\":\"", after: "\"}")
@@ -182,5 +183,25 @@ public enum ReportFrame {
     private static func text(_ text: String) -> String { text.isEmpty ? "null" : Escaping.json(text) }
     private static func list(_ texts: [String]) -> String {
         "[\(texts.map(Escaping.json).joined(separator: ","))]"
+    }
+}
+
+extension ReportFrame.Form {
+    /// Whether a file that begins so is a report of this form, as far as it is replaced as a whole: a page,
+    /// or Prometheus' text, which begins as reports do that are appended to.
+    public func begins(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .html: return bytes.starts(with: (ReportFrame.htmlHead + "\n").utf8)
+        case .comments:
+            let metric = Array(PrometheusText.firstWords.utf8)
+            // Up to there all lines are the head's; earlier versions wrote none.
+            let head = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).prefix {
+                $0.starts(with: "# ".utf8) && !$0.starts(with: metric)
+            }
+            let isHead = head.first.map { $0.elementsEqual(ReportFrame.commentHead.utf8) } ?? true
+            let length = head.reduce(0) { $0 + $1.count + 1 }
+            return isHead && bytes.dropFirst(length).starts(with: metric)
+        case .csv, .json: return false
+        }
     }
 }

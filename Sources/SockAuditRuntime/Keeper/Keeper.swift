@@ -191,7 +191,7 @@ public struct Keeper: ~Copyable {
         // Where they are wrong the old ones stay, and the monitor says so.
         if let settings = try? plugin.settings(text), let report = settings.report {
             let isSame = report == order.report && settings.format.readers == order.readers
-            if settings.format.isWhole && !isSame {
+            if settings.format.isWhole {
                 var file = WholeFile(path: report, readers: settings.format.readers)
                 try file.check()
             }

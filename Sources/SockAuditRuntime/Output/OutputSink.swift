@@ -164,6 +164,8 @@ public struct Messages: Sendable {
     nonisolated(unsafe) private static var writes = true
 
     private static func write(_ text: String, _ level: SystemLog.Level) {
+        // Names of files come as somebody chose them. A message is one line: a newline in it is a name's.
+        let text = Escaping.sentence(text)
         if logs { SystemLog.write(text, level) }
         guard writes else { return }
         let line = Array("sockaudit: \(text)\n".utf8)

@@ -16,7 +16,7 @@ public struct ReportSink: ~Copyable {
 
     private var descriptor: Int32
     private let path: String
-    private let form: ReportFrame.Form
+    private var form: ReportFrame.Form
     private let messages: Messages
     private let calls: Calls
     private var end = ReportEnd()
@@ -67,18 +67,21 @@ public struct ReportSink: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// Something stands in the file already.
+    /// What stands in the file is of another form: the run began in that.
+    private var isOtherForm = false
+
+    /// Something stands in the file already that the next table of this form goes on.
     var holdsText: Bool {
         var info = stat()
-        return fstat(descriptor, &info) == 0 && info.st_size > 0
+        return !isOtherForm && fstat(descriptor, &info) == 0 && info.st_size > 0
     }
 
     // MARK: the file
 
-    /// Makes the file, or opens one that is ours: a regular file of our user under one name only, so that
-    /// no one who can write to the folder makes us write elsewhere.
+    /// Makes the file, or opens one that is ours (``OwnReport``).
     static func open(_ path: String) throws(AuditError) -> Int32 {
-        let always = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
+        // Read is the last byte only: whether a line is to be ended first.
+        let always = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
         var fd = Glibc.open(path, always | O_CREAT | O_EXCL, 0o600)
         if fd < 0 && errno == EEXIST { fd = Glibc.open(path, always) }
         guard fd >= 0 else {
@@ -88,14 +91,9 @@ public struct ReportSink: ~Copyable {
             )
         }
         var info = stat()
-        guard fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid(),
-            info.st_nlink == 1, info.st_mode & S_IWOTH == 0
-        else {
+        guard fstat(fd, &info) == 0, OwnReport.isOurs(info) else {
             close(fd)
-            throw AuditError(
-                .outputFailed,
-                "The report \(path) is not ours: it must be a regular file that belongs to us, that not everyone can write to, and that has no second name (hard link); name another."
-            )
+            throw OwnReport.notOurs(path)
         }
         return fd
     }
@@ -131,6 +129,14 @@ public struct ReportSink: ~Copyable {
     mutating func beginPart() {
         leave()
         beginAnew()
+    }
+
+    /// The run goes on in the same file in another form. The lock stays: whoever opens the file a second time
+    /// and locks that waits for us.
+    mutating func change(to form: ReportFrame.Form) {
+        beginPart()
+        isOtherForm = true
+        self.form = form
     }
 
     /// The run goes on elsewhere: its part here gets its last line.
@@ -176,6 +182,7 @@ public struct ReportSink: ~Copyable {
         }
         if isWritten {
             hasHead = true
+            isOtherForm = false
             if isFailing {
                 messages.error("The report \(path) is written again; \(missing) from it.")
             }
@@ -222,7 +229,10 @@ public struct ReportSink: ~Copyable {
             lastError = errno
             return false
         }
-        let bytes = Array(text.utf8)
+        // A run that was killed, or a crash, may have left half of a line: our first one must be a line of
+        // its own, or nobody knows that the run begins there.
+        let torn: [UInt8] = !hasHead && endsTorn(info.st_size) ? [0x0A] : []
+        let bytes = torn + Array(text.utf8)
         var sent = 0
         var failure: Int32 = 0
         while sent < bytes.count && failure == 0 {
@@ -238,17 +248,26 @@ public struct ReportSink: ~Copyable {
         // Some file systems find out only now that there is no room.
         if failure == 0 && calls.sync(descriptor) != 0 { failure = errno }
         guard failure != 0 else {
-            hash.update(bytes)
+            hash.update(Array(bytes[torn.count...]))
             size = info.st_size + off_t(sent)
             return true
         }
         lastError = failure
         if sent > 0, calls.truncate(descriptor, info.st_size) != 0 {
             // What stands there stands there; at least the next line begins as one.
-            hash.update(Array(bytes[..<sent]))
+            // (Before the head it is part of no run: the head comes whole the next time.)
+            if hasHead { hash.update(Array(bytes[..<sent])) }
             let newline: [UInt8] = [0x0A]
-            if newline.withUnsafeBytes({ calls.write(descriptor, $0) }) == 1 { hash.update(newline) }
+            if newline.withUnsafeBytes({ calls.write(descriptor, $0) }) == 1 && hasHead {
+                hash.update(newline)
+            }
         }
         return false
+    }
+
+    /// The last byte that stands there is no newline.
+    private func endsTorn(_ size: off_t) -> Bool {
+        var last: UInt8 = 0x0A
+        return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != 0x0A
     }
 }

@@ -1,5 +1,6 @@
 import AuditStream
 import Glibc
+import SockAuditCore
 
 /// A file that is replaced whole: written beside the old one under another name, and renamed over it. Who
 /// reads it finds the old one or the new one, never half of one.
@@ -12,6 +13,8 @@ struct WholeFile: ~Copyable {
         case all
 
         var mode: mode_t { self == .owner ? 0o600 : 0o644 }
+        /// The format that has such readers (``WatchSettings/Format/readers``).
+        var form: ReportFrame.Form { self == .owner ? .html : .comments }
     }
 
     private let path: String
@@ -32,11 +35,9 @@ struct WholeFile: ~Copyable {
 
     /// Says before the run begins what would go wrong at its first table.
     mutating func check() throws(AuditError) {
-        var info = stat()
-        let isThere = lstat(path, &info) == 0
-        guard !isThere || info.st_mode & S_IFMT == S_IFREG else { throw refused(EEXIST) }
         close(try fresh())
-        discard()
+        defer { discard() }
+        if let written, let refusal = refusal(in: written.folder) { throw refusal }
     }
 
     /// An empty file beside the report. The last one that was not published goes.
@@ -69,12 +70,10 @@ struct WholeFile: ~Copyable {
     /// The file takes the report's place.
     mutating func publish() throws(AuditError) {
         guard let (folder, name) = written else { throw refused(ENOENT) }
-        // Never over a symbolic link or what is no file of ours to replace.
-        var info = stat()
-        let isThere = fstatat(folder, parts.name, &info, AT_SYMLINK_NOFOLLOW) == 0
-        guard !isThere || info.st_mode & S_IFMT == S_IFREG else {
+        // Never over what is no report of ours: somebody may have put it there since the last table.
+        if let refusal = refusal(in: folder) {
             discard()
-            throw refused(EEXIST)
+            throw refusal
         }
         guard renameat(folder, name, folder, parts.name) == 0 else {
             let code = errno
@@ -95,6 +94,10 @@ struct WholeFile: ~Copyable {
     private var parts: (folder: String, name: String) {
         guard let slash = path.lastIndex(of: "/") else { return (".", path) }
         return (String(path[...slash]), String(path[path.index(after: slash)...]))
+    }
+
+    private func refusal(in folder: Int32) -> AuditError? {
+        OwnReport.refusal(toReplace: parts.name, in: folder, readers.form, path: path)
     }
 
     private func refused(_ code: Int32) -> AuditError {

@@ -192,7 +192,13 @@ extension Monitor {
             new.version = settings.version
             if keeper == nil {
                 PluginFolder.make(for: new.report)
-                opened = new.format.isWhole ? nil : try ReportSink.open(new.report ?? "")
+                let report = new.report ?? ""
+                if new.format.isWhole {
+                    var file = WholeFile(path: report, readers: new.format.readers)
+                    try file.check()
+                } else {
+                    opened = try ReportSink.open(report)
+                }
             }
             try take(new, opened)
         } catch {

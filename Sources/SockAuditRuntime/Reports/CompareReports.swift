@@ -9,7 +9,8 @@ public enum CompareReports {
         ReportDiff(old: try lastTable(old), new: try lastTable(new), limit: limit)
     }
 
-    /// All lines are looked at, the last table is read.
+    /// All lines are looked at, the last table is read. What is damaged before the last run begins, as a
+    /// killed run leaves it, is none of that run's.
     static func lastTable(_ path: String) throws(AuditError) -> ReportTable {
         var last: [UInt8] = []
         var line: [UInt8] = []
@@ -17,7 +18,10 @@ public enum CompareReports {
         var damaged: Int?
         func end() {
             number += 1
-            if line.starts(with: table) {
+            if line == begin {
+                damaged = nil
+                last.removeAll(keepingCapacity: true)
+            } else if line.starts(with: table) {
                 swap(&last, &line)
             } else if !line.starts(with: frame) && damaged == nil {
                 damaged = number
@@ -42,7 +46,7 @@ public enum CompareReports {
             )
         }
         guard !last.isEmpty else {
-            throw AuditError(.inputFailed, "There is no table in \(path).")
+            throw AuditError(.inputFailed, "There is no table in the last run of \(path).")
         }
         guard let found = ReportTable(line: last) else {
             throw AuditError(
@@ -52,5 +56,6 @@ public enum CompareReports {
     }
 
     private static let table = Array("{\"schema\":\"\(JSONLines.schema)\",".utf8)
+    private static let begin = Array(ReportFrame.jsonHead.utf8)
     private static let frame = Array("{\"schema\":\"\(ReportFrame.schema)\",".utf8)
 }

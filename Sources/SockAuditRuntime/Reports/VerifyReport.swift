@@ -13,7 +13,8 @@ public enum VerifyReport {
             var check = ReportCheck()
             try ReportFile.read(path, block: block) { check.push($0) }
             check.finish()
-            for line in lines(check) { say("\(path): \(line)") }
+            let name = Escaping.sentence(path)
+            for line in lines(check) { say("\(name): \(line)") }
             isRight = isRight && check.isRight
         }
         return isRight ? ExitStatus.done : ExitStatus.doubtful

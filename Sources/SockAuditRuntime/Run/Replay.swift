@@ -15,6 +15,7 @@ public enum Replay {
                     : "the input \(path) is the same file as \(kept) and is read once.")
         }
         try checkReadable(files)
+        if let report = settings.report { try check(report, isNoneOf: files) }
         if let window = window(settings) { messages.note("counting \(window).") }
         let signals = try Signals()
         let followed = settings.follow ? try ReplayFollow(files: &files, settings) : nil
@@ -54,6 +55,20 @@ public enum Replay {
             throw AuditError(
                 .inputFailed, errno: errno,
                 "The input \(file.path) cannot be read; check the path and its permissions.")
+        }
+    }
+
+    /// Tables behind the records would be read as records, and a page in their place would be all there is.
+    private static func check(_ report: String, isNoneOf files: [InputSet.File]) throws(AuditError) {
+        var found = stat()
+        guard stat(report, &found) == 0, found.st_mode & S_IFMT == S_IFREG else { return }
+        for file in files {
+            var info = stat()
+            let code = file.path == "-" ? fstat(STDIN_FILENO, &info) : stat(file.path, &info)
+            if code == 0, info.st_dev == found.st_dev, info.st_ino == found.st_ino {
+                throw AuditError(
+                    .outputFailed, "The report \(report) is one of the inputs; name another file for it.")
+            }
         }
     }
 }

@@ -52,7 +52,10 @@ public struct TablePrinter: ~Copyable {
             settings = new
             return
         }
-        if let opened, let path = new.report {
+        if let opened, new.report == settings.report, report != nil {
+            try report?.reopen { _ in opened }
+            report?.change(to: new.format.frame)
+        } else if let opened, let path = new.report {
             let fresh = try ReportSink(
                 path: path, form: new.format.frame, messages: Messages(quiet: new.quiet), opened: opened,
                 isContinued: true)
@@ -62,7 +65,7 @@ public struct TablePrinter: ~Copyable {
             report?.leave()
             report = nil
         }
-        gap = nil
+        gap = report?.gap
         if new.format != settings.format { history = RunHistory(isGrouped: new.grouping != .process) }
         settings = new
     }
