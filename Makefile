@@ -8,6 +8,11 @@ PYTHON ?= python3
 ARGS ?=
 
 PROGRAM := .build/release/sockaudit
+# The program that is run, tested and packed is one: the Swift runtime is linked in, so a host needs no Swift,
+# and there is no $ORIGIN in the library path, since a program of root must not load what lies beside it.
+# lld comes with Swift, and links all of it without a warning.
+RELEASE := -c release --product sockaudit --static-swift-stdlib --disable-local-rpath \
+	-Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
 SAMPLE := Tests/Fixtures/sample.log
 WORKLOADS := .build/workloads
 PACKAGE := .build/package
@@ -41,7 +46,7 @@ check-tools:
 	@sh .ci/toolcheck.sh $(SWIFT)
 
 build: check-tools ## build .build/release/sockaudit
-	$(SWIFT) build -c release --product sockaudit
+	$(SWIFT) build $(RELEASE)
 
 run: deps build ## `sockaudit all` on this host, asking sudo for that alone; without root the sample log
 	@sh .ci/live.sh $(PROGRAM) $(SAMPLE) $(ARGS)
@@ -70,8 +75,8 @@ bench: deps deps-test build ## cost and correctness against a plain C libauparse
 bench-harm: deps deps-test build ## harm to a flooding host with an auditd of its own, against goals; root, one minute
 	@sh .ci/bench-harm.sh $(PYTHON) .build/bench $(ARGS)
 
-static: deps check-tools ## the release with the Swift runtime linked in: .build/package/sockaudit
-	@sh packaging/static.sh $(SWIFT) $(PACKAGE)/sockaudit
+static: deps build ## the same program stripped, as packages have it: .build/package/sockaudit
+	@sh packaging/static.sh $(PROGRAM) $(PACKAGE)/sockaudit
 
 deb: static ## the Debian package, in .build/package
 	@sh packaging/deb/build.sh $(PACKAGE)/sockaudit $(PACKAGE)

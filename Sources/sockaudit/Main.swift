@@ -6,6 +6,8 @@ import SockAuditRuntime
 @main
 enum Main {
     static func main() {
+        // The first of all: what remains is the time that loading the program takes.
+        if CommandLine.arguments.dropFirst().first == "plugin" { Signals.hold() }
         StandardStreams.open()
         LargeBlocks.giveBack()
         // The monitor starts its keeper from this same file, under a name that nobody types.

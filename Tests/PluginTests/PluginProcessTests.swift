@@ -141,6 +141,35 @@ struct PluginProcessTests {
         try expectSealed("report.jsonl")
     }
 
+    /// auditd hands its own HUP on to a plugin that it started a moment before.
+    @Test("HUP before it watches is kept until then, and so is TERM", arguments: [SIGHUP, SIGTERM])
+    func signalledEarly(_ number: Int32) throws {
+        // Its settings are the first thing that it reads: here it waits for somebody to write them.
+        let conf = folder.file("plugin.conf")
+        try #require(mkfifo(conf, 0o600) == 0)
+        let plugin = try RunningPlugin(["--config", conf], in: folder) { pid in
+            var writer: Int32 = -1
+            try eventually("it reads its settings") {
+                writer = open(conf, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+                return writer >= 0
+            }
+            defer { close(writer) }
+            kill(pid, number)
+            let text = "interval = 3600\nreport = \(report)\n"
+            #expect(write(writer, text, text.utf8.count) == text.utf8.count)
+            // What it reads again after HUP; in one step, so that it finds one of the two.
+            try folder.write("new.conf", "interval = 0.1\nreport = \(report)\n")
+            rename(folder.file("new.conf"), conf)
+        }
+        if number == SIGHUP {
+            try eventually("HUP is followed: tables come; \(plugin.err)") { tables().count >= 2 }
+            plugin.closeInput()
+        }
+        #expect(try plugin.end() == 0, "\(plugin.err)")
+        #expect(tables().last?.isFinal == true)
+        try expectSealed("report.jsonl")
+    }
+
     @Test("Other names by HUP: the figures begin anew, and are those of these processes")
     func otherNames() throws {
         let sample = try String(contentsOfFile: Programs.sample, encoding: .utf8)

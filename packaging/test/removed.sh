@@ -14,7 +14,12 @@ kill -KILL "$keeper" "$run"
 eventually 10 gone "$run" >/dev/null
 check "killed, it leaves them" own_rules
 
+unit_links() { find /etc/systemd/system -name 'sockaudit*'; }
+check "the service is enabled, as an administrator does it" systemctl enable sockaudit.service
+check "which makes a link" is "$(unit_links)" /etc/systemd/system/multi-user.target.wants/sockaudit.service
+
 must "dpkg removes the package" dpkg -r sockaudit
+check "no link of the unit is left" is "$(unit_links)" ""
 check "the rules of the killed run are gone" bash -c "! auditctl -l | grep -q -- '-F pid!='"
 check "the plugin has ended" eventually 30 no_plugin
 check "nothing of it runs" eventually 30 none_run

@@ -12,9 +12,7 @@ public struct Signals: ~Copyable {
     public init() throws(AuditError) { (descriptor, previous) = try Self.block() }
 
     private static func block() throws(AuditError) -> (Int32, sigset_t) {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&set, number) }
+        var set = requests
         var old = sigset_t()
         // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
         signal(SIGPIPE, SIG_IGN)
@@ -26,6 +24,20 @@ public struct Signals: ~Copyable {
             throw AuditError(.socketFailed, errno: errno, "No descriptor for signals could be made.")
         }
         return (fd, old)
+    }
+
+    private static var requests: sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&set, number) }
+        return set
+    }
+
+    /// Keeps what is asked for from now on until someone can read it: auditd hands a HUP to a plugin that it
+    /// has only just started, and that would end it.
+    public static func hold() {
+        var set = requests
+        pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
     /// Daemons ignore signals, and what they start inherits that: an ignored one would never arrive, and

@@ -83,8 +83,13 @@ final class RunningPlugin {
     private let pipe = Pipe()
     private let errors: String
 
-    /// - Parameter environment: what it gets beside ours.
-    init(_ arguments: [String], in folder: Scratch, environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - environment: what it gets beside ours.
+    ///   - started: what is done before it watches, with its pid.
+    init(
+        _ arguments: [String], in folder: Scratch, environment: [String: String] = [:],
+        started: (pid_t) throws -> Void = { _ in }
+    ) throws {
         Glibc.signal(SIGPIPE, SIG_IGN)
         errors = folder.file("stderr-\(UUID().uuidString)")
         _ = FileManager.default.createFile(atPath: errors, contents: nil)
@@ -95,9 +100,12 @@ final class RunningPlugin {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
         try process.run()
+        try started(process.processIdentifier)
         try eventually("it watches; \(err)") {
-            if !process.isRunning { throw Late(description: "it ended: \(err)") }
-            return err.contains("sockaudit: watching")
+            let isRunning = process.isRunning
+            if err.contains("sockaudit: watching") { return true }
+            if !isRunning { throw Late(description: "it ended: \(err)") }
+            return false
         }
     }
 
