@@ -80,6 +80,47 @@ struct InputFileTests {
         }
     }
 
+    @Test("A byte order mark at the beginning is no part of the text, compressed or not")
+    func byteOrderMark() throws {
+        let folder = try InputFolder()
+        let mark = Data([0xEF, 0xBB, 0xBF])
+        let whole = mark + Data(text.utf8)
+        #expect(try readAll(try folder.write("audit.log", whole)).bytes == Array(text.utf8))
+        #expect(try readAll(try folder.gzip("audit.log")).bytes == Array(text.utf8))
+        #expect(try readAll(try folder.write("only.log", mark)).bytes.isEmpty)
+        #expect(try readAll(try folder.write("part.log", mark.prefix(2))).bytes == Array(mark.prefix(2)))
+        let later = Data("a\n".utf8) + whole
+        #expect(try readAll(try folder.write("later.log", later)).bytes == Array(later))
+        #expect(try readAll(try folder.write("two.log", mark + mark)).bytes == Array(mark))
+    }
+
+    @Test("A byte order mark that comes through a pipe byte by byte")
+    func byteOrderMarkInParts() throws {
+        let folder = try InputFolder()
+        let path = folder.path + "/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        let file = try InputFile(path: path)
+        let writer = open(path, O_WRONLY)
+        try #require(writer >= 0)
+        Thread.detachNewThread {
+            for byte in [0xEF, 0xBB, 0xBF] + Array("line\n".utf8) {
+                _ = withUnsafePointer(to: byte) { write(writer, $0, 1) }
+                usleep(2_000)
+            }
+            close(writer)
+        }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64)
+        while true {
+            let count = try buffer.withUnsafeMutableBytes { part throws(AuditError) in
+                try file.read(into: part)
+            }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        #expect(bytes == Array("line\n".utf8))
+    }
+
     @Test("An end before the whole is read leaves no process behind")
     func abandoned() throws {
         let folder = try InputFolder()

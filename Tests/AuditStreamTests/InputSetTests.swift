@@ -108,4 +108,56 @@ struct InputSetTests {
         #expect(InputSet.removeRepeated(&two).isEmpty)
         #expect(two.count == 5)
     }
+
+    @Test("Of many files a part is held: the process's descriptors are for others too")
+    func held() throws {
+        let folder = try InputFolder()
+        for number in 0..<300 { try folder.write("audit.log.\(number)", log(1_000 + number)) }
+        let files = try InputSet.files([folder.path])
+        let held = files.count(where: \.isHeld)
+        #expect(files.count == 300 && held > 50 && held <= 256, "\(held)")
+        // Those that are not are read by their names.
+        for file in files { #expect(throws: Never.self) { _ = try file.open() } }
+    }
+
+    @Test("Of a folder only files are read; a link to nothing is one that cannot be")
+    func onlyFiles() throws {
+        let folder = try InputFolder()
+        try folder.write("audit.log", log(1_000))
+        try #require(mkfifo(folder.path + "/x.log", 0o600) == 0)
+        try #require(mkdir(folder.path + "/old.log", 0o700) == 0)
+        try #require(symlink("/nowhere/audit.log", folder.path + "/gone.log") == 0)
+        try #require(symlink("audit.log", folder.path + "/same.log") == 0)
+        let files = try InputSet.files([folder.path])
+        let names = Set(files.compactMap { $0.path.split(separator: "/").last })
+        #expect(names == ["audit.log", "gone.log", "same.log"])
+        #expect(!files.contains { !$0.isFound })
+        let named = try InputSet.files([folder.path + "/audit.log"])
+        #expect(named.count == 1 && !named[0].isFound)
+    }
+
+    @Test("A log that is being compressed stands there once; another that has its name stays")
+    func packed() throws {
+        let folder = try InputFolder()
+        let gz = folder.path + "/audit.log.1.gz"
+        func kept() throws -> [Substring?] {
+            var files = try InputSet.files([folder.path])
+            let removed = InputSet.removePacked(&files)
+            #expect(removed.allSatisfy { $0.path == gz })
+            return files.map { $0.path.split(separator: "/").last }
+        }
+        try folder.write("audit.log", log(3_000))
+        try folder.write("audit.log.1", log(1_000))
+        let whole = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log.1")))
+        #expect(try kept() == ["audit.log.1.gz", "audit.log"])
+        try folder.write("audit.log.1", log(1_000))
+        #expect(try kept() == ["audit.log.1", "audit.log"])
+        for length in [0, 8] {
+            try folder.write("audit.log.1.gz", whole.prefix(length))
+            #expect(try kept() == ["audit.log.1", "audit.log"])
+        }
+        try folder.write("audit.log.1.gz", whole)
+        try folder.write("audit.log.1", log(2_000))
+        #expect(try kept() == ["audit.log.1.gz", "audit.log.1", "audit.log"])
+    }
 }

@@ -186,4 +186,17 @@ struct ReplayDamageTests {
             #expect(error?.code == .inputFailed)
         }
     }
+
+    @Test("Of a folder a link to nothing costs that log alone, and exit 2")
+    func danglingLink() throws {
+        let folder = try ReplayFolder()
+        try folder.write("audit.log", Data(try bytes()))
+        let plain = try ReplayReport.run(folder.path)
+        try #require(symlink("/nowhere/audit.log", "\(folder.path)/audit.log.1") == 0)
+        let report = try ReplayReport.run(folder.path)
+        #expect(plain.code != 2 && report.code == 2)
+        #expect(report.totals == plain.totals && report.reasons["unreadable"] == 1)
+        // What is named itself must be there.
+        #expect(throws: AuditError.self) { _ = try ReplayReport.run("\(folder.path)/audit.log.1") }
+    }
 }

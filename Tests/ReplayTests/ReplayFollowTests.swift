@@ -184,4 +184,40 @@ struct ReplayFollowTests {
         follower.interrupt()
         _ = try follower.finish()
     }
+
+    @Test("A compressed pipe that is cut: the last table has what came, and it is a failure")
+    func cutPipe() throws {
+        let folder = try ReplayFolder()
+        try folder.write("audit.log", try Data(contentsOf: URL(fileURLWithPath: ReplayFixtures.sample)))
+        let packed = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log")))
+        let cut = try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4))
+        let wanted = try ReplayReport.run(cut).totals
+        let path = "\(folder.path)/fifo"
+        try #require(mkfifo(path, 0o600) == 0)
+        let follower = try Follower(path)
+        let fd = open(path, O_WRONLY)
+        let bytes = Array(packed.prefix(packed.count * 3 / 4))
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
+            try #require(count > 0)
+            sent += count
+        }
+        close(fd)
+        let last = try #require(try follower.finish().last)
+        #expect(follower.code == 2)
+        #expect(last.totals == wanted && wanted.opened.total > 0)
+        #expect(last.verdict == "lossy" && last.reasons["input_damaged"] == 1)
+    }
+
+    @Test("A byte order mark at the beginning hides no record")
+    func byteOrderMark() throws {
+        let folder = try ReplayFolder()
+        let line = ReplayLine.socket(3, pid: 7, serial: 100, at: 1_700_000_000)
+        let path = try folder.write("audit.log", Data([0xEF, 0xBB, 0xBF]) + Data((line + "\n").utf8))
+        let follower = try Follower(path)
+        try follower.waitFor { $0.sockets(of: 7)?.opened.total == 1 }
+        follower.interrupt()
+        _ = try follower.finish()
+    }
 }

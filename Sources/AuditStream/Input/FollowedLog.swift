@@ -78,7 +78,8 @@ public final class FollowedLog {
             let fresh = UnsafeRawBufferPointer(rebasing: buffer[..<count]).suffix(Self.tailLength)
             position.tail = Array((position.tail + fresh).suffix(Self.tailLength))
             current = position
-            return .bytes(count)
+            let isFirst = position.offset == off_t(count)
+            return .bytes(isFirst ? ByteOrderMark.remove(from: buffer, count) : count)
         }
         if waiting.isEmpty {
             guard hasSuccessor else { return .nothing }

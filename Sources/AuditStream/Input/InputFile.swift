@@ -12,6 +12,7 @@ public final class InputFile {
     private var isUndecided = false
     /// A named pipe looks as if it had ended until somebody has opened it for writing.
     private var awaitsWriter = false
+    private var isAtStart = true
     /// The size of a file; nil where there is none to speak of (a pipe).
     public let size: Int64?
     private var taken: Int64 = 0
@@ -77,6 +78,19 @@ public final class InputFile {
 
     /// - Returns: bytes read; 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
+        guard isAtStart else { return try readOn(into: buffer) }
+        isAtStart = false
+        var count = 0
+        repeat {
+            let more = try readOn(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+            if more == 0 { break }
+            count += more
+        } while ByteOrderMark.mayFollow(buffer[..<count])
+        let text = ByteOrderMark.remove(from: buffer, count)
+        return text == 0 && count > 0 ? try readOn(into: buffer) : text
+    }
+
+    private func readOn(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
         if awaitsWriter {
             // At once where ``wait(or:milliseconds:)`` said that there is something.
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -15,6 +15,9 @@ public enum InputSet {
         /// A running daemon renames its logs while we read: what was found is what is read.
         var held: HeldFile?
 
+        /// Found in a folder that was named, and not named itself.
+        public var isFound = false
+
         /// Of a file or named pipe: one may be named twice, also by way of its folder or a link.
         var identity: Identity?
 
@@ -22,6 +25,9 @@ public enum InputSet {
             var device: dev_t
             var inode: ino_t
         }
+
+        /// It is open, whatever has become of its name.
+        public var isHeld: Bool { held != nil }
 
         /// Opens it at its beginning.
         public func open() throws(AuditError) -> InputFile {
@@ -73,6 +79,30 @@ public enum InputSet {
         return repeated
     }
 
+    /// Takes out compressed files beside which the same log stands uncompressed: logrotate's program is at work, and
+    /// the calls would count twice. One that begins with another record is another log.
+    /// - Returns: the paths that were taken out, and which stays of each.
+    public static func removePacked(_ files: inout [File]) -> [(path: String, kept: String)] {
+        let plain = Dictionary(files.map { ($0.path, $0) }) { first, _ in first }
+        var removed: [(path: String, kept: String)] = []
+        for file in files {
+            guard let ending = endings.first(where: file.path.hasSuffix), file.size != nil,
+                let other = plain[String(file.path.dropLast(ending.count))]
+            else { continue }
+            if other.size == nil {
+                // Compressed between two looks.
+                if other.isFound { removed.append((other.path, file.path)) }
+            } else if file.first == nil || file.first == other.first {
+                removed.append((file.path, other.path))
+            }
+        }
+        let paths = Set(removed.map(\.path))
+        files.removeAll { paths.contains($0.path) }
+        return removed
+    }
+
+    private static let endings = [".gz", ".xz", ".zst", ".bz2"]
+
     /// By stamp; a file that has none stays behind the one that it follows.
     private static func ordered(_ files: [File]) -> [File] {
         var last = files.lazy.compactMap(\.head).first ?? 0
@@ -102,11 +132,22 @@ public enum InputSet {
             }
             guard name.contains(".log"), !name.hasPrefix(".") else { continue }
             let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
-            if !isFolder(path) { found.append((path, rotation(name))) }
+            if isLog(path) { found.append((path, rotation(name))) }
         }
         // A file without a stamp stands where its rotation number puts it, highest oldest.
         found.sort { a, b in a.number != b.number ? a.number > b.number : a.path < b.path }
-        return found.map { file($0.path) }
+        return found.map {
+            var file = file($0.path)
+            file.isFound = true
+            return file
+        }
+    }
+
+    /// What is no file is no log of a set: a named pipe would be waited for. What is a link to nothing, or was
+    /// renamed just now, is one that cannot be read: the reading says so.
+    private static func isLog(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) != 0 || info.st_mode & S_IFMT == S_IFREG
     }
 
     /// audit.log.3.gz is 3, audit.log is 0.
@@ -166,11 +207,23 @@ final class HeldFile: @unchecked Sendable {
     private let path: String
     private let descriptor: Int32
 
-    /// - Returns: nil when it cannot be opened (too many open files); the reading will say why.
+    /// - Returns: nil when it cannot be opened, where the reading will say why, or when as many are held as may be.
     init?(_ path: String) {
-        self.path = path
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 { return nil }
+        guard descriptor < Self.most else {
+            close(descriptor)
+            return nil
+        }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// Each takes one of the process's descriptors (a thousand by default), and without one nothing can be read.
+    private static var most: Int32 {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
+        return Int32(min(256, limit.rlim_cur / 2))
     }
 
     deinit { close(descriptor) }

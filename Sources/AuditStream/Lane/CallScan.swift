@@ -26,9 +26,9 @@ struct CallScan {
     private var calls = SyscallTable()
     /// The eight digits of the last architecture, and what they say.
     private var lastArch: (text: UInt64, elf: UInt32) = (0, 0)
-    private var callers: CallerCache
+    private let callers: CallerCache
 
-    init(names: NameTable) { callers = CallerCache(names: names) }
+    init(_ callers: CallerCache) { self.callers = callers }
 
     mutating func forgetNames() { callers.forget() }
 
@@ -119,23 +119,43 @@ struct Caller {
 
 /// What was read of the last callers. Behind the two pids the same program of the same user writes the
 /// same bytes with each call, and to compare them costs a tenth of reading them.
+///
+/// In memory that ``LaneTables`` owns: the lanes of several nodes share it, and a class would be counted with
+/// each call.
 struct CallerCache {
     private static let places = 256
     /// Longer texts are read each time.
     private static let room = 256
 
     private let names: NameTable
-    private var texts = [UInt8](repeating: 0, count: CallerCache.places * CallerCache.room)
-    private var lengths = [Int](repeating: 0, count: CallerCache.places)
-    private(set) var callers = [Caller](repeating: Caller(), count: CallerCache.places)
-    private var turn = false
+    private let texts: UnsafeMutableRawPointer
+    /// Which of its two places the last one went to, where both were taken.
+    private let turn: UnsafeMutablePointer<Bool>
+    private let lengths: UnsafeMutablePointer<Int>
+    let callers: UnsafeMutablePointer<Caller>
 
-    init(names: NameTable) { self.names = names }
+    init(names: NameTable) {
+        self.names = names
+        texts = .allocate(byteCount: Self.places * Self.room, alignment: 16)
+        turn = .allocate(capacity: 1)
+        turn.initialize(to: false)
+        lengths = .allocate(capacity: Self.places)
+        lengths.initialize(repeating: 0, count: Self.places)
+        callers = .allocate(capacity: Self.places)
+        callers.initialize(repeating: Caller(), count: Self.places)
+    }
+
+    func deallocate() {
+        texts.deallocate()
+        turn.deallocate()
+        lengths.deallocate()
+        callers.deallocate()
+    }
 
     /// From ` auid=` to the end of exe=.
     /// - Returns: where in ``callers`` it is; nil when it is not as the kernel writes it.
     @inline(__always)
-    mutating func read(_ cursor: inout TextCursor) -> Int? {
+    func read(_ cursor: inout TextCursor) -> Int? {
         let seed = Self.seed(cursor)
         // Two places for each, so that two programs do not drive each other out with every call.
         let first = seed & (Self.places - 1)
@@ -148,21 +168,20 @@ struct CallerCache {
             cursor.at += lengths[second]
             return second
         }
-        turn.toggle()
-        return readAnew(&cursor, turn || lengths[first] == 0 ? first : second)
+        turn.pointee.toggle()
+        return readAnew(&cursor, turn.pointee || lengths[first] == 0 ? first : second)
     }
 
-    mutating func forget() {
-        for place in lengths.indices { lengths[place] = 0 }
+    func forget() {
+        lengths.update(repeating: 0, count: Self.places)
     }
 
     @inline(__always)
     private func isKept(_ cursor: TextCursor, _ place: Int) -> Bool {
         let length = lengths[place]
         return length > 0 && cursor.end - cursor.at > length
-            && texts.withUnsafeBytes {
-                memcmp(cursor.at, $0.baseAddress.unsafelyUnwrapped + place * Self.room, length) == 0
-            } && Self.isEnd(cursor.at.load(fromByteOffset: length, as: UInt8.self))
+            && memcmp(cursor.at, texts + place * Self.room, length) == 0
+            && Self.isEnd(cursor.at.load(fromByteOffset: length, as: UInt8.self))
     }
 
     /// What tells programs apart stands in the second half; how long the line is helps too.
@@ -181,15 +200,12 @@ struct CallerCache {
         return Int(truncatingIfNeeded: seed >> 40)
     }
 
-    private mutating func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Int? {
+    private func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Int? {
         let start = cursor.at
         guard let caller = parse(&cursor) else { return nil }
         let length = cursor.at - start
         if length <= Self.room {
-            texts.withUnsafeMutableBytes {
-                $0.baseAddress.unsafelyUnwrapped.advanced(by: place * Self.room).copyMemory(
-                    from: start, byteCount: length)
-            }
+            (texts + place * Self.room).copyMemory(from: start, byteCount: length)
         }
         lengths[place] = length <= Self.room ? length : 0
         callers[place] = caller

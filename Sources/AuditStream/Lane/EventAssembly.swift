@@ -60,22 +60,24 @@ struct EventAssembly: ~Copyable {
     /// By place. Raw memory: every record touches one of them, and an array asks each time whether it is
     /// shared.
     private(set) var events: UnsafeMutablePointer<AssembledEvent>
-    private var places = 64
+    private var places = EventAssembly.few
     /// By place, for a few of them: records as lines of a log. For an odd event all that matter, for another
     /// its SYSCALL record, once a later event's has come.
     private var lines: [Int: [UInt8]] = [:]
     /// All that are not given out, oldest first, from `head` to before `tail`. Raw for the same reason.
     private var order: UnsafeMutablePointer<Key>
-    private var room = 256
+    private var room = 4 * EventAssembly.few
     private var head = 0
     private var tail = 0
     /// A bit for each place that is free, lowest place first: the first 64, and the others.
-    private var free = UInt64.max
+    private var free: UInt64 = 1 << EventAssembly.few - 1
     private var moreFree: [UInt64] = []
     private var complete = 0
     /// The second at which the first of those that wait for records may have waited for too long.
     private var deadline: Int64 = .max
     private let patience: Int64
+    /// At first: there is one of this for each node of a merged log. Less than 64, and a power of two.
+    private static let few = 8
 
     /// - Parameter patience: seconds after which an event that waits is given out as it is.
     init(patience: Int64) {
@@ -223,20 +225,31 @@ struct EventAssembly: ~Copyable {
     }
 
     private mutating func takeHighPlace() -> Int {
+        if places < 64 {
+            let place = places
+            grow()
+            free = ~0 << UInt64(place + 1) & (places < 64 ? 1 << UInt64(places) - 1 : .max)
+            return place
+        }
         for index in moreFree.indices where moreFree[index] != 0 {
             let bit = moreFree[index].trailingZeroBitCount
             moreFree[index] &= moreFree[index] - 1
             return (index + 1) * 64 + bit
         }
+        let place = places
+        grow()
+        moreFree += Array(repeating: UInt64.max, count: place / 64)
+        moreFree[place / 64 - 1] -= 1
+        return place
+    }
+
+    private mutating func grow() {
         let more = UnsafeMutablePointer<AssembledEvent>.allocate(capacity: places * 2)
         more.initialize(repeating: AssembledEvent(), count: places * 2)
         more.update(from: events, count: places)
         events.deallocate()
         events = more
-        moreFree += Array(repeating: UInt64.max, count: places / 64)
-        moreFree[places / 64 - 1] -= 1
         places *= 2
-        return places / 2
     }
 
     // MARK: text

@@ -53,7 +53,8 @@ extension FastLane {
 
 /// A message of the kernel as a line of a log.
 struct MessageText: ~Copyable {
-    private let memory: UnsafeMutableRawPointer
+    /// Lines of a log need none.
+    private var memory: UnsafeMutableRawPointer?
     private var type: UInt16 = 0
     private var prefix = 0
     private var length = 0
@@ -61,13 +62,15 @@ struct MessageText: ~Copyable {
     /// The longest message, the name of its type, a newline.
     private static let room = Int(MAX_AUDIT_MESSAGE_LENGTH) + 256
 
-    init() { memory = .allocate(byteCount: Self.room, alignment: 16) }
+    init() {}
 
-    deinit { memory.deallocate() }
+    deinit { memory?.deallocate() }
 
     var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: length) }
 
     mutating func write(_ type: UInt16, _ message: UnsafeRawBufferPointer) {
+        let memory = self.memory ?? .allocate(byteCount: Self.room, alignment: 16)
+        self.memory = memory
         if type != self.type {
             let name = Array("type=\(RecordType.name(type)) msg=".utf8.prefix(128))
             name.withUnsafeBytes {

@@ -10,6 +10,8 @@ import SockAuditCore
 public struct FastLane: ~Copyable {
     let decoder: EventDecoder
     let feed: AuparseFeed
+    /// Kept alive for the caches in ``scan`` and ``scripts``.
+    private let tables: LaneTables
     let probe: ParserProbe
     let ownPid: Int32
     let wantsScripts: Bool
@@ -17,7 +19,7 @@ public struct FastLane: ~Copyable {
     let live: Bool
     var head: RecordHead
     var scan: CallScan
-    var scripts: ScriptCache
+    let scripts: ScriptCache
     var titles = TitleWatch()
     var assembly: EventAssembly
     /// The event that the last record belonged to; -1 where there is none.
@@ -48,21 +50,27 @@ public struct FastLane: ~Copyable {
     /// - Parameters:
     ///   - decoder: what libauparse reads goes through it.
     ///   - live: messages of the kernel come, and no EOE among them.
-    public init(decoder: EventDecoder, live: Bool = false) throws(AuditError) {
+    ///   - tables: of the same names, shared with other lanes of this thread; nil for its own.
+    public init(
+        decoder: EventDecoder, live: Bool = false, tables: LaneTables? = nil
+    ) throws(AuditError) {
         // What can fail comes first: a struct like this one cannot be given up half made.
         let feed = try AuparseFeed(decoder: decoder)
-        let probe = try ParserProbe()
+        let shared: LaneTables
+        if let tables { shared = tables } else { shared = try LaneTables(names: decoder.names) }
+        let probe = shared.probe
         self.decoder = decoder
         self.feed = feed
+        self.tables = shared
         self.probe = probe
         self.live = live
         ownPid = decoder.ownPid
         wantsScripts = decoder.wantsScripts
         decoder.countsTitles = false
-        head = RecordHead(RecordRoles(probe), names: decoder.names)
-        scan = CallScan(names: decoder.names)
-        scripts = ScriptCache(names: decoder.names)
-        assembly = EventAssembly(patience: probe.patience())
+        head = RecordHead(shared.roles, names: decoder.names)
+        scan = CallScan(shared.callers)
+        scripts = shared.scripts
+        assembly = EventAssembly(patience: shared.patience)
     }
 
     public var counters: EventDecoder.Counters {

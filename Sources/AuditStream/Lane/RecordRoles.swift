@@ -17,7 +17,8 @@ struct RecordRole {
     var ends: Bool
 }
 
-/// The roles of records by the names of their types.
+/// The roles of records by the names of their types. Copies share what they learn: the lanes of several nodes each
+/// have one.
 struct RecordRoles {
     /// A name of at most 32 bytes, padded with zeros.
     private struct Name: Equatable {
@@ -33,11 +34,19 @@ struct RecordRoles {
     let arguments: RecordRole
     let address: RecordRole
     private let probe: ParserProbe
-    /// Open addressing; a free place has length 0.
-    private var slots: [(length: Int, name: Name, role: RecordRole)]
-    private var used = 0
-    /// Whether records of this number end their event.
-    private var ends: [Int32: Bool] = [:]
+    private let known: Known
+
+    private final class Known {
+        /// Open addressing; a free place has length 0.
+        var slots = Array(
+            repeating: (
+                length: 0, name: Name(words: (0, 0, 0, 0)), role: RecordRole(kind: .other, ends: false)
+            ),
+            count: RecordRoles.capacity)
+        var used = 0
+        /// Whether records of this number end their event.
+        var ends: [Int32: Bool] = [:]
+    }
 
     /// Longer names are no types.
     static let longest = 32
@@ -53,12 +62,11 @@ struct RecordRoles {
         folder = RecordRole(kind: .other, ends: probe.ends(type: "CWD"))
         arguments = RecordRole(kind: .other, ends: probe.ends(type: "EXECVE"))
         address = RecordRole(kind: .other, ends: probe.ends(type: "SOCKADDR"))
-        let none = Name(words: (0, 0, 0, 0))
-        slots = Array(repeating: (0, none, RecordRole(kind: .other, ends: false)), count: Self.capacity)
+        known = Known()
     }
 
     /// The role of the type whose name is here; nil when that is none that auditd or the kernel write.
-    mutating func role(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
+    func role(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
         guard length > 0, length < Self.longest else { return nil }
         var name = Name(words: (0, 0, 0, 0))
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -74,14 +82,15 @@ struct RecordRoles {
             }
         }
         var place = Int(truncatingIfNeeded: hash >> 20) & (Self.capacity - 1)
-        while slots[place].length != 0 {
-            if slots[place].length == length && slots[place].name == name { return slots[place].role }
+        while known.slots[place].length != 0 {
+            let slot = known.slots[place]
+            if slot.length == length && slot.name == name { return slot.role }
             place = (place + 1) & (Self.capacity - 1)
         }
         guard let role = ask(text, length) else { return nil }
-        if used < Self.capacity / 2 {
-            slots[place] = (length, name, role)
-            used += 1
+        if known.used < Self.capacity / 2 {
+            known.slots[place] = (length, name, role)
+            known.used += 1
         }
         return role
     }
@@ -100,7 +109,7 @@ struct RecordRoles {
         }
     }
 
-    private mutating func ask(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
+    private func ask(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
         let bytes = UnsafeRawBufferPointer(start: text, count: length)
         let isPlain = bytes.allSatisfy { byte in
             switch byte {
@@ -111,8 +120,8 @@ struct RecordRoles {
         guard isPlain else { return nil }
         let name = String(decoding: bytes, as: UTF8.self)
         let type = audit_name_to_msg_type(name)
-        let ends = ends[type] ?? probe.ends(type: name)
-        self.ends[type] = ends
+        let ends = known.ends[type] ?? probe.ends(type: name)
+        known.ends[type] = ends
         return role(type: type, ends: ends)
     }
 }

@@ -1,19 +1,32 @@
 import Glibc
 import SockAuditCore
 
-/// The script names of the last command lines: a process has the same with each call.
+/// The script names of the last command lines: a process has the same with each call. In memory
+/// as ``CallerCache`` is.
 struct ScriptCache {
     private static let places = 256
 
     private let names: NameTable
-    private var texts = [[UInt8]](repeating: [], count: ScriptCache.places)
-    private var scripts = [NameID](repeating: .none, count: ScriptCache.places)
+    private let texts: UnsafeMutablePointer<[UInt8]>
+    private let scripts: UnsafeMutablePointer<NameID>
 
-    init(names: NameTable) { self.names = names }
+    init(names: NameTable) {
+        self.names = names
+        texts = .allocate(capacity: Self.places)
+        texts.initialize(repeating: [], count: Self.places)
+        scripts = .allocate(capacity: Self.places)
+        scripts.initialize(repeating: .none, count: Self.places)
+    }
+
+    func deallocate() {
+        texts.deinitialize(count: Self.places)
+        texts.deallocate()
+        scripts.deallocate()
+    }
 
     /// - Parameter at: behind the head of a PROCTITLE record.
     /// - Returns: nil when it is not as the kernel writes it.
-    mutating func read(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> NameID? {
+    func read(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> NameID? {
         var cursor = TextCursor(at, end)
         guard cursor.take(" proctitle="), let value = cursor.untrusted(),
             cursor.byte == 0x20 || cursor.byte == 0x0A || cursor.byte == 0x1D
@@ -33,9 +46,9 @@ struct ScriptCache {
         return script
     }
 
-    mutating func forget() {
-        for place in texts.indices { texts[place] = [] }
-        for place in scripts.indices { scripts[place] = .none }
+    func forget() {
+        texts.update(repeating: [], count: Self.places)
+        scripts.update(repeating: .none, count: Self.places)
     }
 
     /// By its length, its first bytes and its last.

@@ -43,9 +43,10 @@ public final class EventPipeline {
         self.live = live
         self.wantsScripts = wantsScripts
         let names = ledger.names
+        let tables = kind == .auto ? try LaneTables(names: names) : nil
         makeNode = { () throws(AuditError) in
             try NodeReader(
-                names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live && !ends, kind)
+                names: names, ownPid: ownPid, wantsScripts: wantsScripts, live: live && !ends, kind, tables)
         }
         main = try makeNode()
         lastNode = ([], main)

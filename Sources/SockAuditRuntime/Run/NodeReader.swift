@@ -10,11 +10,12 @@ final class NodeReader {
     let decoder: EventDecoder
 
     init(
-        names: NameTable, ownPid: Int32, wantsScripts: Bool, live: Bool, _ kind: WatchSettings.Decoder
+        names: NameTable, ownPid: Int32, wantsScripts: Bool, live: Bool, _ kind: WatchSettings.Decoder,
+        _ tables: LaneTables?
     ) throws(AuditError) {
         decoder = EventDecoder(names: names, ownPid: ownPid, wantsScripts: wantsScripts)
         switch kind {
-        case .auto: lane = try FastLane(decoder: decoder, live: live)
+        case .auto: lane = try FastLane(decoder: decoder, live: live, tables: tables)
         case .auparse: parser = try ParserReader(decoder: decoder)
         }
     }

@@ -14,6 +14,9 @@ public enum Replay {
                     ? "the input \(path) is named twice and read once."
                     : "the input \(path) is the same file as \(kept) and is read once.")
         }
+        for (path, kept) in InputSet.removePacked(&files) {
+            messages.note("the input \(path) is the same log as \(kept), which is read.")
+        }
         try checkReadable(files)
         if let report = settings.report { try check(report, isNoneOf: files) }
         if let window = window(settings) { messages.note("counting \(window).") }
@@ -49,9 +52,11 @@ public enum Replay {
         return known.isEmpty ? nil : known.joined(separator: " ")
     }
 
-    /// Says at once that a named file is not there, before hours are spent on the others.
+    /// Says at once that a named file is not there, before hours are spent on the others. A daemon renames its
+    /// logs at any time: what is open is there, and a name that a folder does not have any more costs that one.
     private static func checkReadable(_ files: [InputSet.File]) throws(AuditError) {
-        for file in files where file.path != "-" && access(file.path, R_OK) != 0 {
+        for file in files where file.path != "-" && !file.isHeld && access(file.path, R_OK) != 0 {
+            if file.isFound && errno != EACCES { continue }
             throw AuditError(
                 .inputFailed, errno: errno,
                 "The input \(file.path) cannot be read; check the path and its permissions.")

@@ -31,10 +31,10 @@ struct ReplayFollow {
         switch source {
         case .log(let log):
             // What is there already is no part of the first interval's present, but of its figures.
-            while !loop.isOver, try read(log, reader) { loop.checkSignals(signals) }
+            while !loop.isOver, read(log, &loop) { loop.checkSignals(signals) }
             if !loop.isOver { loop.begin() }
             while !loop.isOver {
-                if try read(log, reader) {
+                if read(log, &loop) {
                     loop.sawData()
                 } else {
                     try loop.wait(milliseconds: Self.look, signals)
@@ -43,23 +43,11 @@ struct ReplayFollow {
                 try loop.printIfDue()
             }
         case .pipe(let input):
-            let file = try input.open()
+            var file: InputFile?
+            do { file = try input.open() } catch { loop.fail(error) }
             loop.begin()
-            while !loop.isOver {
-                switch try file.wait(or: signals.descriptor, milliseconds: loop.pause(Self.look)) {
-                case .readable:
-                    let count = try file.read(into: reader.buffer)
-                    if count == 0 {
-                        reader.endOfFile()
-                        try file.finish()
-                        loop.end()
-                    } else {
-                        reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
-                        loop.sawData()
-                    }
-                case .stopped: loop.checkSignals(signals)
-                case .timeout: break
-                }
+            while !loop.isOver, let file {
+                do { try read(file, &loop, signals) } catch { loop.fail(error) }
                 loop.letGo()
                 try loop.printIfDue()
             }
@@ -69,12 +57,37 @@ struct ReplayFollow {
         return try reader.tables.finish(failures: reader.tables.found.failures, reader.messages)
     }
 
+    private func read(
+        _ file: InputFile, _ loop: inout FollowLoop, _ signals: borrowing Signals
+    ) throws(AuditError) {
+        let reader = loop.reader
+        switch try file.wait(or: signals.descriptor, milliseconds: loop.pause(Self.look)) {
+        case .readable:
+            let count = try file.read(into: reader.buffer)
+            if count == 0 {
+                reader.endOfFile()
+                try file.finish()
+                loop.end()
+            } else {
+                reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
+                loop.sawData()
+            }
+        case .stopped: loop.checkSignals(signals)
+        case .timeout: break
+        }
+    }
+
     /// - Returns: false when there was nothing.
-    private func read(_ log: FollowedLog, _ reader: ReplayReader) throws(AuditError) -> Bool {
-        switch try log.read(into: reader.buffer) {
-        case .bytes(let count): reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
-        case .newFile: reader.endOfFile()
-        case .nothing: return false
+    private func read(_ log: FollowedLog, _ loop: inout FollowLoop) -> Bool {
+        let reader = loop.reader
+        do {
+            switch try log.read(into: reader.buffer) {
+            case .bytes(let count): reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
+            case .newFile: reader.endOfFile()
+            case .nothing: return false
+            }
+        } catch {
+            loop.fail(error)
         }
         reader.tables.found.gaps = log.gaps
         return true
@@ -84,7 +97,7 @@ struct ReplayFollow {
 /// When tables are due while a log is followed, and how waiting is spent.
 private struct FollowLoop {
     private let settings: WatchSettings
-    private let reader: ReplayReader
+    let reader: ReplayReader
     private var started: Int64 = 0
     private var startedWall: Int64 = 0
     private var lastTable: Int64 = 0
@@ -117,6 +130,12 @@ private struct FollowLoop {
     }
 
     mutating func end() { hasEnded = true }
+
+    /// The input cannot be read on: what came before is in the last table.
+    mutating func fail(_ error: AuditError) {
+        reader.failed(error)
+        hasEnded = true
+    }
 
     private var deadline: Int64 {
         let next = started + Int64(Double(number) * settings.interval * 1_000)
