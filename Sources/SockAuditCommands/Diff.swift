@@ -8,7 +8,8 @@ struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare the last tables of two JSON reports, process name by process name.",
         discussion: """
-            Exit codes: 0 done; 5 --fail-growth reached; 2 a report cannot be read or is damaged; 64 usage.
+            Exit codes: 0 done; 5 --fail-growth reached; 2 a report cannot be read or is damaged, or
+            --fail-growth was asked of two that are not comparable; 64 usage.
             """)
 
     @Argument(help: "The earlier JSON report.")
@@ -33,6 +34,12 @@ struct Diff: ParsableCommand {
         try Outcome.exit { () throws(AuditError) in
             let diff = try CompareReports.compare(old, new, limit: failGrowth)
             print(format == .json ? DiffText.json(diff) : DiffText.text(diff), terminator: "")
+            if failGrowth != nil, !diff.mismatches.isEmpty {
+                throw AuditError(
+                    .inputFailed,
+                    "\(old) and \(new) are not comparable (\(diff.mismatches.joined(separator: "; "))), so --fail-growth says nothing; make both with the same names, --group-by and --family."
+                )
+            }
             return diff.isOverLimit ? ExitStatus.limitReached : ExitStatus.done
         }
     }

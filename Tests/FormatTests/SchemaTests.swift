@@ -88,6 +88,25 @@ import Testing
         #expect(counts.count == 3 && counts[0] > 2 && counts.suffix(2) == [8, 1], "\(counts)")
     }
 
+    /// Growth between reports of different things is none: neither passed nor failed.
+    @Test(arguments: [(["--group-by", "name"], 0), (["--group-by", "exe"], 2), (["--family", "tcp"], 2)])
+    func diffOfWhatIsNotComparable(_ options: [String], _ code: Int) throws {
+        let scratch = try Scratch()
+        let (old, new) = (scratch.file("old.jsonl"), scratch.file("new.jsonl"))
+        for (report, options) in [(old, []), (new, options)] {
+            let ran = try run(
+                Repository.sockaudit, ["all", "--report", report] + options + ["--input", Repository.sample])
+            #expect(ran.code == 0, "\(ran.err)")
+        }
+        let asked = ["diff", old, new, "--format", "json"]
+        let diff = try run(Repository.sockaudit, asked + ["--fail-growth", "1"])
+        #expect(Int(diff.code) == code && diff.err.contains("are not comparable (OLD has ") == (code == 2))
+        let checked = try check(diff.out)
+        #expect(checked.code == 0, "\(checked.err)")
+        #expect(diff.out.contains("\"comparable\":\(code == 0),"))
+        #expect(try run(Repository.sockaudit, asked).code == 0, "it is shown all the same")
+    }
+
     /// What the renderer makes of rows that a log does not give: folded ones, `--top`, a live head.
     @Test func goldens() throws {
         let folder = Repository.path + "/Tests/Fixtures/goldens"

@@ -29,6 +29,9 @@ public enum JSONLines {
         line += ",\"time\":\"\(TimeText.iso(head.time))\",\"started\":\"\(TimeText.iso(head.started))\""
         line += ",\"interval\":\(number(head.interval))"
         line += ",\"scope\":[\(head.scope.map(Escaping.json).joined(separator: ","))]"
+        let families = SocketFamily.allCases.filter(head.families.contains).map { "\"\($0.name)\"" }
+        line +=
+            ",\"group_by\":\(Escaping.json(head.groupBy)),\"families\":[\(families.joined(separator: ","))]"
         line += ",\"source\":\(Escaping.json(head.source)),\"mode\":\(Escaping.json(head.mode))"
         line += ",\"verdict\":\"\(snapshot.verdict.rawValue)\""
         line += ",\"reasons\":[\(head.reasons.map(reason).joined(separator: ","))]"

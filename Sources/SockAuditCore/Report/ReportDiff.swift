@@ -46,9 +46,28 @@ public struct ReportDiff: Equatable, Sendable {
     /// Some name's StillOPEN grew by as many as `--fail-growth` says, or more.
     public var isOverLimit: Bool { limit.map { limit in names.contains { $0.growth >= limit } } ?? false }
 
+    /// In what the two were asked for differently: then a name that is new did not grow. A report that does
+    /// not say what it was asked for is taken for the other's like.
+    public var mismatches: [String] {
+        func list(_ words: Set<String>) -> String { words.sorted().joined(separator: ",") }
+        var found: [String] = []
+        if let a = old.scope, let b = new.scope, a != b {
+            found.append("OLD is of \(list(a)), NEW of \(list(b))")
+        }
+        // Processes are summed by name here: those two are alike.
+        let byName: Set = ["process", "name"]
+        if let a = old.groupBy, let b = new.groupBy, a != b, !byName.isSuperset(of: [a, b]) {
+            found.append("OLD has --group-by \(a), NEW --group-by \(b)")
+        }
+        if let a = old.families, let b = new.families, a != b {
+            found.append("OLD has --family \(list(a)), NEW --family \(list(b))")
+        }
+        return found
+    }
+
     /// Why what is compared here may not be comparable.
     public var doubts: [String] {
-        var doubts: [String] = []
+        var doubts = mismatches.map { "not comparable: \($0)" }
         for (word, table) in [("OLD", old), ("NEW", new)] {
             if table.hidden > 0 {
                 doubts.append("\(word) leaves \(table.hidden) rows out (--top): names may be missing")
@@ -128,6 +147,7 @@ public enum DiffText {
 
     public static func json(_ diff: ReportDiff) -> String {
         var text = "{\"schema\":\"\(schema)\",\"old\":\(json(diff.old)),\"new\":\(json(diff.new))"
+        text += ",\"comparable\":\(diff.mismatches.isEmpty)"
         text += ",\"notes\":[\(diff.doubts.map(Escaping.json).joined(separator: ","))]"
         text += ",\"fail_growth\":\(diff.limit.map(String.init) ?? "null"),\"failed\":\(diff.isOverLimit)"
         return text + ",\"names\":[\(diff.names.map(json).joined(separator: ","))]}\n"

@@ -33,6 +33,10 @@ public struct ReportTable: Equatable, Sendable {
     public var verdict = ""
     /// Rows that `--top` left out: their names may be missing here.
     public var hidden = 0
+    /// What was asked for; nil in reports of versions that did not say so.
+    public var scope: Set<String>?
+    public var groupBy: String?
+    public var families: Set<String>?
     public var names: [Key: Sums] = [:]
 
     public init() {}
@@ -52,6 +56,9 @@ public struct ReportTable: Equatable, Sendable {
         self.sequence = sequence
         self.final = final
         hidden = table["hidden_rows"]?.whole ?? 0
+        scope = table["scope"]?.items.map { Set($0.compactMap(\.text)) }
+        groupBy = table["group_by"]?.text
+        families = table["families"]?.items.map { Set($0.compactMap(\.text)) }
         for row in rows {
             guard let key = Self.key(row), let sums = Self.sums(row) else { return nil }
             names[key] = names[key].map { $0 + sums } ?? sums

@@ -44,6 +44,9 @@ public struct SnapshotHead: Equatable, Sendable {
     public var scope: [String] = ["all"]
     /// Where the scope was narrowed: "kernel" (by rules) or "here".
     public var scopeNote = ""
+    /// What one row stands for (`--group-by`), and the sockets that are counted (`--family`).
+    public var groupBy = "process"
+    public var families = SocketFamily.allCases
     public var source = ""
     public var mode = ""
     public var reasons: [Reason] = []

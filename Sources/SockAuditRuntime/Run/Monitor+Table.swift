@@ -217,6 +217,8 @@ extension Monitor {
         head.started = startedWall
         head.interval = Double(moment - lastTable) / 1_000
         head.scope = settings.scope.labels
+        head.groupBy = settings.grouping.rawValue
+        head.families = settings.families
         head.scopeNote = host.scopeNote
         head.source = source.plugin != nil ? "plugin" : settings.source == .unicast ? "unicast" : "multicast"
         head.mode = guardLog.mode.rawValue

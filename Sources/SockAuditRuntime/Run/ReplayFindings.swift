@@ -17,6 +17,8 @@ struct ReplayFindings {
         head.kernel = HostInfo.kernel()
         head.fromInput = true
         head.scope = settings.scope.labels
+        head.groupBy = settings.grouping.rawValue
+        head.families = settings.families
         head.source = "input"
         head.mode = ""
         head.eventsSeen = events.events

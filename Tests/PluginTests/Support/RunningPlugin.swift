@@ -99,7 +99,14 @@ final class RunningPlugin {
         process.standardInput = pipe
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-        try process.run()
+        // The pool's threads, of which this is one, block all signals, and a child would inherit that.
+        var (none, ours) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &ours)
+        do {
+            defer { pthread_sigmask(SIG_SETMASK, &ours, nil) }
+            try process.run()
+        }
         try started(process.processIdentifier)
         try eventually("it watches; \(err)") {
             let isRunning = process.isRunning

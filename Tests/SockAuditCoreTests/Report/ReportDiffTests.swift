@@ -106,6 +106,43 @@ import Testing
             ])
     }
 
+    /// What was asked for differently would show as new and gone names.
+    @Test func whatIsNotComparableIsSaid() throws {
+        let old = try table([row("a", tcp: 1)])
+        for (change, words) in Self.changes {
+            let diff = ReportDiff(old: old, new: try table([row("a", tcp: 9)], change), limit: 1)
+            #expect(diff.mismatches == [words] && diff.doubts == ["not comparable: \(words)"])
+            #expect(DiffText.text(diff).contains("  note: not comparable: \(words)\n"))
+            #expect(DiffText.json(diff).contains("\"comparable\":false,\"notes\":[\"not comparable: "))
+        }
+        let alike = try table([]) {
+            $0.groupBy = "name"
+            $0.families = [.other, .udp, .tcp]
+        }
+        #expect(ReportDiff(old: old, new: alike).mismatches == [], "all are summed by name")
+    }
+
+    private static let changes: [(@Sendable (inout SnapshotHead) -> Void, String)] = [
+        ({ $0.groupBy = "exe" }, "OLD has --group-by process, NEW --group-by exe"),
+        ({ $0.families = [.tcp] }, "OLD has --family other,tcp,udp, NEW --family tcp"),
+        ({ $0.scope = ["nginx", "curl"] }, "OLD is of all, NEW of curl,nginx"),
+    ]
+
+    @Test func aReportThatDoesNotSayIsComparedAsBefore() throws {
+        let new = try table([]) {
+            $0.groupBy = "exe"
+            $0.families = [.udp]
+        }
+        var old = try table([])
+        (old.groupBy, old.families) = (nil, nil)
+        #expect(ReportDiff(old: old, new: new).mismatches == [])
+        let keys = "\"group_by\":\"process\",\"families\":[\"tcp\",\"udp\",\"other\"],"
+        let line = JSONLines.render(Snapshot(head: Samples.head(), rows: []))
+        let parts = line.split(separator: keys, omittingEmptySubsequences: false)
+        let read = try #require(ReportTable(line: Array(parts.joined().utf8)))
+        #expect(parts.count == 2 && read.groupBy == nil && read.families == nil && read.scope == ["all"])
+    }
+
     /// Names come back byte for byte, whatever they are.
     @Test func hostileNamesSurvive() throws {
         let read = try table(Samples.hostileRows)
