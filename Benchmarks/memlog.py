@@ -6,6 +6,7 @@
   memlog.py killed N         N processes that open and close a socket and leave no record of their end
   memlog.py open N           one process that opens N sockets
   memlog.py each N           N processes that open one socket each
+  memlog.py nodes N          a process on each of N nodes that opens a socket, in one log
   memlog.py host BYTES       mklog.py's compliance host over and over, with new serials, times and pids
 
 The log goes to standard output. The truth of it: --truth FILE, JSON with socket_tot, close_tot, still_open.
@@ -28,15 +29,16 @@ SOCKET, CLOSE, EXIT = 41, 3, 231
 class Log:
     def __init__(self, out):
         self.out, self.block, self.serial, self.time = out, [], 1000, START
+        self.node = ""
 
     def call(self, number, result, arguments, pid, comm, exe):
         self.serial += 1
         stamp = f"audit({self.time // 1000}.{self.time % 1000:03d}:{self.serial})"
         self.block.append(
-            f"type=SYSCALL msg={stamp}: arch=c000003e syscall={number} {result}{arguments} items=0 ppid=1 "
+            f"{self.node}type=SYSCALL msg={stamp}: arch=c000003e syscall={number} {result}{arguments} items=0 ppid=1 "
             f"pid={pid} auid=1000 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=pts0 ses=3 "
             f'comm="{comm}" exe="{exe}" subj=unconfined key="sockaudit"\n'
-            f'type=PROCTITLE msg={stamp}: proctitle="{comm}"\n')
+            f'{self.node}type=PROCTITLE msg={stamp}: proctitle="{comm}"\n')
         if len(self.block) > 2000:
             self.flush()
 
@@ -65,8 +67,10 @@ def short(log, count, named, killed):
     return count, count, 0
 
 
-def held(log, count, each):
+def held(log, count, each, nodes=False):
     for number in range(count):
+        if nodes:
+            log.node = f"node=host{number} "
         log.time += number % 10 == 0
         log.socket(3 if each else 3 + number, 5000 + number if each else 5000, "server", "/usr/bin/server")
     return count, 0, count
@@ -119,8 +123,8 @@ def write(shape, size, out):
     log = Log(out)
     if shape == "host":
         sums = host(log, size)
-    elif shape in ("open", "each"):
-        sums = held(log, size, shape == "each")
+    elif shape in ("open", "each", "nodes"):
+        sums = held(log, size, shape != "open", shape == "nodes")
     else:
         sums = short(log, size, shape == "names", shape == "killed")
     log.flush()
@@ -129,7 +133,7 @@ def write(shape, size, out):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("shape", choices=("storm", "names", "killed", "open", "each", "host"))
+    p.add_argument("shape", choices=("storm", "names", "killed", "open", "each", "nodes", "host"))
     p.add_argument("size", type=int)
     p.add_argument("--truth", metavar="FILE")
     options = p.parse_args()

@@ -24,6 +24,15 @@ struct ReplayMemoryTests {
         #expect(totals["socket_tot"] == count)
         #expect(totals["still_open"] == (shape == "open" ? count : 0))
     }
+
+    /// The goal is in MiB. Of 100,000 names, which is damage, 4,096 get a reader of their own.
+    @Test("A node of a merged log takes little", arguments: [(100, 24), (1_000, 64), (100_000, 256)])
+    func nodes(_ count: Int, _ goal: Int) throws {
+        let run = try MemoryRun("nodes", count, "json")
+        #expect(run.peak > 4_096 && run.peak < goal * 1_024, "\(run.peak) KiB")
+        #expect(run.code == 0)
+        #expect(try run.totals()["still_open"] == count)
+    }
 }
 
 /// A log of Benchmarks/memlog.py through the program. What the table is written to is read only when the peak

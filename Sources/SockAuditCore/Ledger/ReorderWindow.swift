@@ -155,10 +155,13 @@ public struct ReorderWindow: Sendable {
         tail += 1
     }
 
+    /// Places of a ring at first, a power of two: each node of a merged log has one.
+    private static let few = 4
+
     /// - Parameter filler: for places that hold nothing yet.
     private mutating func grow(_ filler: AuditEvent) {
         var larger = ContiguousArray(
-            repeating: (key: UInt64(0), event: filler), count: max(64, ring.count * 2))
+            repeating: (key: UInt64(0), event: filler), count: max(Self.few, ring.count * 2))
         for index in head..<tail { larger[index - head] = ring[place(index)] }
         tail -= head
         head = 0
