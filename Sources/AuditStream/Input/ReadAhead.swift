@@ -32,21 +32,10 @@ public final class ReadAhead {
     /// - Parameter file: nobody else reads it until this is gone.
     /// - Returns: nil when there is no thread or descriptor to be had; the file is as it was.
     public init?(_ file: InputFile, block: Int) {
-        guard let shared = Exchange(file, block: block) else { return nil }
-        let given = Unmanaged.passRetained(shared)
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                // Retained for this thread alone, right above.
-                guard let argument else { return nil }
-                Unmanaged<Exchange>.fromOpaque(argument).takeRetainedValue().fill()
-                return nil
-            }, given.toOpaque())
-        guard code == 0 else {
-            given.release()
-            return nil
-        }
+        guard let shared = Exchange(file, block: block),
+            let thread = try? WorkThread.start(
+                orSay: "No thread that reads ahead could be made.", { shared.fill() })
+        else { return nil }
         self.shared = shared
         self.thread = thread
     }

@@ -50,23 +50,8 @@ public final class DrainedInput: Sendable {
             throw AuditError(.socketFailed, errno: errno, "No descriptor for the queue could be made.")
         }
         let drained = DrainedInput(input, fd, room)
-        var thread = pthread_t()
-        // Held by the thread for as long as it reads.
-        let held = Unmanaged.passRetained(drained)
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                // The pointer is the one that was just passed.
-                if let argument {
-                    Unmanaged<DrainedInput>.fromOpaque(argument).takeRetainedValue().run()
-                }
-                return nil
-            }, held.toOpaque())
-        guard code == 0 else {
-            held.release()
-            throw AuditError(
-                .socketFailed, errno: code, "No thread that empties standard input could be made.")
-        }
+        let thread = try WorkThread.start(
+            orSay: "No thread that empties standard input could be made.", { drained.run() })
         pthread_detach(thread)
         return drained
     }

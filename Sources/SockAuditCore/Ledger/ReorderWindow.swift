@@ -113,11 +113,7 @@ public struct ReorderWindow: Sendable {
 
     /// The event that goes next.
     public mutating func takeOldest() -> AuditEvent? {
-        guard head < tail else { return nil }
-        let place = place(head)
-        head += 1
-        lastOut = ring[place].key
-        return ring[place].event
+        head < tail ? ring[leave()].event : nil
     }
 
     /// Lets everything out that waits, in order: at a table, and at the end.
@@ -137,11 +133,16 @@ public struct ReorderWindow: Sendable {
     /// How near to the wrap both serials must be to take it for one, and not for a boot.
     private static let nearWrap: UInt64 = 1 << 24
 
-    private mutating func emitHead(_ emit: (Output) -> Void) {
+    private mutating func emitHead(_ emit: (Output) -> Void) { emit(.event(ring[leave()].event)) }
+
+    /// The first one that waits goes.
+    /// - Returns: where it is; its place may be taken by the next that comes.
+    @inline(__always)
+    private mutating func leave() -> Int {
         let place = place(head)
         head += 1
         lastOut = ring[place].key
-        emit(.event(ring[place].event))
+        return place
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {
