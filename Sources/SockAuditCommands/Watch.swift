@@ -32,6 +32,8 @@ struct Watch: ParsableCommand {
 
     @OptionGroup var replay: ReplayOptions
 
+    @OptionGroup var leakOptions: LeakOptions
+
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
@@ -103,6 +105,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        try leakOptions.check(format: settledFormat)
         try replay.validate(inputs: input, utc: utc)
     }
 
@@ -112,6 +115,10 @@ struct Watch: ParsableCommand {
         let isService = getenv("INVOCATION_ID") != nil
         let isOpenEnded = duration == nil && count == nil && isatty(STDOUT_FILENO) == 0
         return isOpenEnded && !isService ? WatchSettings.defaultLifetime : nil
+    }
+
+    private var settledFormat: WatchSettings.Format {
+        format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
     }
 
     private static func check(_ value: Double, _ name: String, above: Double, below: Double) throws {
@@ -142,7 +149,8 @@ struct Watch: ParsableCommand {
         settings.inputs = input
         settings.report = report
         settings.version = SockAudit.version
-        settings.format = format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
+        settings.format = settledFormat
+        leakOptions.apply(to: &settings)
         settings.style.wide = wide
         settings.order = sort
         settings.top = top

@@ -35,6 +35,7 @@ public enum HTMLReport {
             \(heading(snapshot, style))
             \(HTMLChart.overview(history, style))
             \(HTMLRows.table(snapshot, history, style))
+            \(LeakHTML.section(snapshot, utcOffset: style.utcOffset))
             \(footer(snapshot))
             <script>\(HTMLStyle.script)</script>
             </body>

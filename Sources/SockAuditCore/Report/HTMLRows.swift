@@ -67,7 +67,7 @@ enum HTMLRows {
         }
         html += shape.figures.map { cell($0, row.figures) }.joined()
         if shape.showsDrift { html += "<td class=\"n\">\(row.drift)</td>" }
-        html += "<td>\(row.state.rawValue)</td>"
+        html += "<td>\(row.state.rawValue)\(row.grows ? " grows" : "")</td>"
         html += "<td class=\"n\" data-v=\"\(Int(max(0, min(row.duration, 1e12)) * 1_000))\">"
         return html + "\(TimeText.duration(row.duration))</td></tr>\n"
     }

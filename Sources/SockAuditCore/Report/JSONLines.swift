@@ -15,6 +15,7 @@ public enum JSONLines {
         line += ",\"reasons\":[\(head.reasons.map(reason).joined(separator: ","))]"
         line +=
             ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
+        if let seconds = head.olderThan { line += ",\"older_than\":\(number(seconds))" }
         line += ",\"totals\":{\(figures(snapshot.totals))}"
         line += ",\"rows\":[\(snapshot.rows.map(row).joined(separator: ","))]"
         line += ",\"hidden_rows\":\(snapshot.hidden)}\n"
@@ -37,6 +38,7 @@ public enum JSONLines {
         text +=
             ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
         if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
+        text += LeakJSON.keys(row)
         return text + ",\(figures(row.figures))}"
     }
 

@@ -27,7 +27,9 @@ public enum TextTable {
         text += "\n" + layout(columns, rows: lines(snapshot, style).count)
         if snapshot.rows.isEmpty { text += "no sockets yet\n" }
         if let next = NextLook.line(snapshot) { text += next }
+        if let growth = GrowthNote.line(whole) { text += growth }
         if snapshot.hidden > 0 { text += "and \(snapshot.hidden) more (--top); the totals contain them\n" }
+        text += LeakText.block(whole, utcOffset: style.utcOffset)
         return text
     }
 
@@ -95,7 +97,7 @@ public enum TextTable {
         }
         let labels = lines.map { line in
             line.family.map { "[\($0.name.uppercased())]" }
-                ?? line.row.map { $0.state == .running || $0.state == .unknown ? "" : $0.state.rawValue }
+                ?? line.row.map(\.mark)
                 ?? ""
         }
         columns.append(Column(title: "", right: true, cells: labels))

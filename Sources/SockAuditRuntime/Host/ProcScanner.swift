@@ -242,6 +242,12 @@ public struct ProcScanner {
         return value
     }
 
+    /// The socket that a descriptor is now; nil when it is none, or cannot be read.
+    static func socketInode(_ pid: Int32, _ fd: Int32) -> UInt64? {
+        guard var link = SmallFile.link("/proc/\(pid)/fd/\(fd)") else { return nil }
+        return link.withUnsafeMutableBytes { inode($0.assumingMemoryBound(to: CChar.self), $0.count) }
+    }
+
     private static func isRing(_ text: UnsafeMutableBufferPointer<CChar>, _ count: Int) -> Bool {
         guard count >= 21, let base = text.baseAddress else { return false }
         return strncmp(base, "anon_inode:[io_uring]", 21) == 0

@@ -58,11 +58,14 @@ extension Monitor {
             adoptedAtLoss = lostBefore
             adoptRunning(look)
         }
-        var rows = ledger.takeRows(now: Clock.wall())
+        let now = Clock.wall()
+        var rows = ledger.takeRows(
+            now: now, open: settings.openSockets(at: now) { tables.endpoint(pid: $0, fd: $1, inode: $2) })
         for index in rows.indices where rows[index].state != .exited {
             guard let scan = second[rows[index].pid] ?? first[rows[index].pid] else { continue }
             rows[index].descriptors = scan.descriptors
-            rows[index].descriptorLimit = scan.descriptorLimit ?? 0
+            rows[index].descriptorLimit =
+                scan.descriptorLimit ?? (settings.leaks ? ProcScanner.descriptorLimit(rows[index].pid) : nil) ?? 0
         }
         head.reasons += reasons(settlement, rows, behind: behind)
         // A reader that hangs must not keep the rules in: they go before the last table does.

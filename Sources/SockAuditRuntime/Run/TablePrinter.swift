@@ -17,6 +17,7 @@ public struct TablePrinter: ~Copyable {
     private var rows: [Row] = []
     private var history: RunHistory
     private var sums = MetricSums()
+    private var growth: GrowthHistory
     /// The last attempt to replace the report failed, and that was said.
     private var isTroubled = false
     /// Some table was LOSSY or PARTIAL.
@@ -29,6 +30,7 @@ public struct TablePrinter: ~Copyable {
     public init(settings: WatchSettings) throws(AuditError) {
         self.settings = settings
         history = RunHistory(isGrouped: settings.grouping != .process)
+        growth = GrowthHistory(isGrouped: settings.grouping != .process)
         sink = OutputSink(redraws: settings.clears && settings.format == .text && settings.report == nil)
         guard let path = settings.report else { return }
         if settings.format.isWhole {
@@ -68,8 +70,15 @@ public struct TablePrinter: ~Copyable {
         head.sequence = sequence + 1
         if let gap { head.reasons.append(gap) }
         if settings.format.isWhole { self.rows = rows }
-        let shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
+        var shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
             by: settings.order)
+        growth.take(&shown, head)
+        if settings.leaks {
+            head.olderThan = settings.olderThan
+            for index in shown.indices where shown[index].openSockets == nil {
+                shown[index].openSockets = OpenSockets()
+            }
+        }
         return Snapshot(head: head, rows: shown, top: settings.top)
     }
 
