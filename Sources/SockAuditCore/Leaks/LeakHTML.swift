@@ -21,7 +21,9 @@ enum LeakHTML {
             html += "<p class=\"quiet\">and \(rest.count) more processes with \(sockets) open sockets</p>\n"
         }
         let unreadable = rows.reduce(0) { $0 + ($1.openSockets?.unreadable ?? 0) }
-        if unreadable > 0 { html += "<p class=\"quiet\">\(Escaping.html(LeakWords.unreadable(unreadable)))</p>\n" }
+        if unreadable > 0 {
+            html += "<p class=\"quiet\">\(Escaping.html(LeakWords.unreadable(unreadable)))</p>\n"
+        }
         return html + "</section>\n"
     }
 

@@ -107,7 +107,9 @@ public enum NetTable {
     /// are the address's own.
     private static func address(_ bytes: [UInt8], _ word: Range<Int>, _ isV6: Bool) -> InetAddress? {
         let digits = isV6 ? 32 : 8
-        guard word.count == digits + 5, bytes[word.lowerBound + digits] == UInt8(ascii: ":") else { return nil }
+        guard word.count == digits + 5, bytes[word.lowerBound + digits] == UInt8(ascii: ":") else {
+            return nil
+        }
         var parts: [UInt64] = []
         for start in stride(from: word.lowerBound, to: word.lowerBound + digits, by: 8) {
             guard let part = hex(bytes, start..<(start + 8), digits: 8) else { return nil }

@@ -38,7 +38,9 @@ extension SocketLedger {
         current[Slot(node: .none, pid: pid)].map { $0.sawEvents && $0.startTicks == startTicks } ?? false
     }
 
-    private func collect(_ account: ProcessAccount, _ now: Int64?, _ open: OpenSocketRequest?, _ rows: inout [Row]) {
+    private func collect(
+        _ account: ProcessAccount, _ now: Int64?, _ open: OpenSocketRequest?, _ rows: inout [Row]
+    ) {
         defer { account.startInterval() }
         guard account.inScope, !account.descriptors.isBlank else { return }
         var row = Row()

@@ -65,7 +65,8 @@ extension Monitor {
             guard let scan = second[rows[index].pid] ?? first[rows[index].pid] else { continue }
             rows[index].descriptors = scan.descriptors
             rows[index].descriptorLimit =
-                scan.descriptorLimit ?? (settings.leaks ? ProcScanner.descriptorLimit(rows[index].pid) : nil) ?? 0
+                scan.descriptorLimit ?? (settings.leaks ? ProcScanner.descriptorLimit(rows[index].pid) : nil)
+                ?? 0
         }
         head.reasons += reasons(settlement, rows, behind: behind)
         // A reader that hangs must not keep the rules in: they go before the last table does.

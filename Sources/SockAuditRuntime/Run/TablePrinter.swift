@@ -151,7 +151,11 @@ public struct TablePrinter: ~Copyable {
         case .csv:
             // At the beginning of a file, which may be one that an earlier run began.
             let needsHeader: Bool
-            if let holdsText = report?.holdsText { needsHeader = !holdsText } else { needsHeader = sequence == 1 }
+            if let holdsText = report?.holdsText {
+                needsHeader = !holdsText
+            } else {
+                needsHeader = sequence == 1
+            }
             return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
         case .html:
             var style = HTMLReport.Style()

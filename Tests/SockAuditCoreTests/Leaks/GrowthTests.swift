@@ -20,14 +20,17 @@ import Testing
     }
 
     @Test func tendency() {
-        #expect(RobustSlope.tendency(points([1, 2, 3])) == 1 && RobustSlope.tendency(points([3, 2, 1])) == -1)
+        #expect(
+            RobustSlope.tendency(points([1, 2, 3])) == 1 && RobustSlope.tendency(points([3, 2, 1])) == -1)
         #expect(RobustSlope.tendency(points([1, 1, 1])) == 0 && RobustSlope.tendency(points([1])) == 0)
         #expect(RobustSlope.tendency(points([1, 2, 1, 2])) == 1.0 / 3)
     }
 
     // MARK: over tables
 
-    private func row(_ open: Int, others: Int = 0, limit: Int = 0, pid: Int32 = 7, state: ProcessState = .running) -> Row {
+    private func row(
+        _ open: Int, others: Int = 0, limit: Int = 0, pid: Int32 = 7, state: ProcessState = .running
+    ) -> Row {
         var row = Row()
         row.pid = pid
         row.start = 1
@@ -75,9 +78,9 @@ import Testing
     }
 
     @Test(arguments: [
-        [0, 10, 20], // too few tables
-        [0, 50, 50, 50, 50, 50, 50, 50], // a pool that was filled
-        [5, 90, 10, 80, 20, 70, 30, 60], // as much as there is to do
+        [0, 10, 20],  // too few tables
+        [0, 50, 50, 50, 50, 50, 50, 50],  // a pool that was filled
+        [5, 90, 10, 80, 20, 70, 30, 60],  // as much as there is to do
         [90, 80, 70, 60, 50], [5, 5, 5, 5, 5, 5],
     ])
     func noSteadyGrowth(_ values: [Int]) {

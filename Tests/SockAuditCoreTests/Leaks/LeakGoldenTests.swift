@@ -47,7 +47,8 @@ import Testing
         var netlink = OpenSocketsTests.socket(201, nil)
         (netlink.family, netlink.kind) = (.other, .netlink)
         let quiet = [
-            OpenSocketsTests.socket(3, .listen, opened: 5, origin: .socket, peer: (0, 0)), v6, netlink,
+            OpenSocketsTests.socket(
+                3, .listen, opened: Samples.time - 200_000, origin: .socket, peer: (0, 0)), v6, netlink,
             Self.unix(7, "/run/\u{1B}[2Jx\n<b>"), Self.unix(8, ""),
         ]
         return [leaky(77, sockets: quiet, unreadable: 2), leaky(sockets: many + services)]
@@ -76,10 +77,14 @@ import Testing
         for index in logged.indices {
             logged[index].growth = nil
             (logged[index].descriptors, logged[index].descriptorLimit) = (0, 0)
-            logged[index].openSockets = OpenSocketsTests.all([OpenSocketsTests.socket(3, nil), OpenSocketsTests.socket(4, nil, opened: 90_000)])
+            logged[index].openSockets = OpenSocketsTests.all([
+                OpenSocketsTests.socket(3, nil),
+                OpenSocketsTests.socket(4, nil, opened: Samples.time - 2_500),
+            ])
         }
         Golden.expect(
-            TextTable.render(snapshot(logged, input: true, olderThan: 2.5), style: TextTable.Style()), "leaks-input.txt")
+            TextTable.render(snapshot(logged, input: true, olderThan: 2.5), style: TextTable.Style()),
+            "leaks-input.txt")
         let grouped = RowShaping.shape(rows, families: SocketFamily.allCases, grouping: .name)
         let shown = snapshot(grouped)
         Golden.expect(TextTable.render(shown, style: TextTable.Style()), "leaks-grouped.txt")
@@ -94,14 +99,17 @@ import Testing
         #expect(JSONLines.render(snapshot([row])).contains("\"leaks\":[]"))
         row.openSockets = nil
         let plain = Snapshot(head: Samples.head(), rows: [row])
-        #expect(!TextTable.render(plain, style: TextTable.Style()).contains("open sockets") && html(plain) == "")
+        #expect(
+            !TextTable.render(plain, style: TextTable.Style()).contains("open sockets") && html(plain) == "")
         #expect(!JSONLines.render(plain).contains("leaks") && !JSONLines.render(plain).contains("older_than"))
     }
 
     /// However many processes and sockets: a screen or two of text.
     @Test func textIsBounded() {
         let rows = (1...300).map { pid -> Row in
-            leaky(Int32(pid), sockets: (1...50).map { OpenSocketsTests.socket(Int32($0), peer: (UInt64($0), 80)) })
+            leaky(
+                Int32(pid),
+                sockets: (1...50).map { OpenSocketsTests.socket(Int32($0), peer: (UInt64($0), 80)) })
         }
         let text = LeakText.block(snapshot(rows), utcOffset: 0)
         #expect(text.split(separator: "\n").count < 20 * 14 + 5)
@@ -132,7 +140,9 @@ import Testing
     }
 
     private static let tags: Set<Substring> = [
-        "section", "/section", "h2", "/h2", "p", "/p", "details", "/details", "summary", "/summary", "bdi", "/bdi",
-        "div", "/div", "table", "/table", "thead", "/thead", "tbody", "/tbody", "tr", "/tr", "th", "/th", "td", "/td",
+        "section", "/section", "h2", "/h2", "p", "/p", "details", "/details", "summary", "/summary", "bdi",
+        "/bdi",
+        "div", "/div", "table", "/table", "thead", "/thead", "tbody", "/tbody", "tr", "/tr", "th", "/th",
+        "td", "/td",
     ]
 }

@@ -5,7 +5,8 @@ import Testing
 /// Which open sockets come first, which are alike, and that a hundred thousand cost no more than a thousand.
 @Suite struct OpenSocketsTests {
     static func socket(
-        _ fd: Int32, _ state: SocketState? = .established, opened: Int64? = 1_000, origin: Origin = .socket,
+        _ fd: Int32, _ state: SocketState? = .established, opened: Int64? = Samples.time - 99_000,
+        origin: Origin = .socket,
         local: (UInt64, UInt16) = (0x7F00_0001, 40_000), peer: (UInt64, UInt16) = (0x7F00_0001, 80),
         thread: String = "main"
     ) -> OpenSocket {
@@ -17,7 +18,7 @@ import Testing
         socket.origin = origin
         socket.serial = opened == nil ? 0 : UInt64(fd) + 100
         socket.opened = opened
-        socket.age = opened.map { Double(100_000 - $0) / 1_000 }
+        socket.age = opened.map { Double(Samples.time - $0) / 1_000 }
         socket.thread = Array(thread.utf8)
         socket.endpoint = state.map {
             .inet(
@@ -37,7 +38,8 @@ import Testing
     @Test func order() {
         let open = Self.all([
             Self.socket(1, .listen, opened: 1), Self.socket(2, opened: 500), Self.socket(3, opened: 400),
-            Self.socket(4, .closeWait, opened: 900), Self.socket(5, nil, opened: nil), Self.socket(6, .closeWait, opened: 800),
+            Self.socket(4, .closeWait, opened: 900), Self.socket(5, nil, opened: nil),
+            Self.socket(6, .closeWait, opened: 800),
         ])
         #expect(open.sockets.map(\.fd) == [6, 4, 5, 3, 2, 1])
         #expect(open.total == 6 && open.closeWait == 2 && open.unreadable == 0)
@@ -59,7 +61,9 @@ import Testing
 
     @Test func alikeOnesShareALine() {
         var sockets = (1...40).map {
-            Self.socket(Int32($0), .closeWait, opened: Int64(1_000 - $0), local: (0x7F00_0001, UInt16(40_000 + $0)), thread: "pool-\($0)")
+            Self.socket(
+                Int32($0), .closeWait, opened: Int64(1_000 - $0), local: (0x7F00_0001, UInt16(40_000 + $0)),
+                thread: "pool-\($0)")
         }
         sockets += (1...30).map {
             Self.socket(
@@ -70,7 +74,9 @@ import Testing
         sockets.append(Self.socket(201, .established))
         let groups = Self.all(sockets).groups
         #expect(groups.map(\.count) == [40, 30, 1, 1])
-        #expect(groups[0].oldest.fd == 40 && groups[0].local?.text == "127.0.0.1:*" && groups[0].peer?.text == "127.0.0.1:80")
+        #expect(
+            groups[0].oldest.fd == 40 && groups[0].local?.text == "127.0.0.1:*"
+                && groups[0].peer?.text == "127.0.0.1:80")
         #expect(groups[1].local?.text == "127.0.0.1:8080" && groups[1].peer == nil, "thirty peers")
         #expect(groups[2].peer?.text == "127.0.0.1:443" && groups[3].oldest.rank == 1)
     }
@@ -98,7 +104,8 @@ import Testing
     // MARK: from the ledger
 
     private func open(
-        _ bench: Bench, _ pid: Int32 = 10, olderThan: Double = 0, families: [SocketFamily] = SocketFamily.allCases,
+        _ bench: Bench, _ pid: Int32 = 10, olderThan: Double = 0,
+        families: [SocketFamily] = SocketFamily.allCases,
         _ endpoint: @escaping (Int32, Int32, UInt64) -> EndpointAnswer = { _, _, _ in .none }
     ) -> OpenSockets? {
         let request = OpenSocketRequest(
@@ -126,13 +133,19 @@ import Testing
         let found = try #require(open(bench)).sockets
         #expect(found.map(\.fd) == [3, 4, 5, 6, 7])
         #expect(found.map(\.origin) == [.socket, .accept, .dup, .socketpair, .socketpair])
-        #expect(found.map { String(decoding: $0.thread, as: UTF8.self) } == ["worker-1", "nginx", "copier", "copier", "copier"])
+        #expect(
+            found.map { String(decoding: $0.thread, as: UTF8.self) } == [
+                "worker-1", "nginx", "copier", "copier", "copier",
+            ])
         let first = found[0]
-        #expect(first.serial == serial && first.opened == stamp && first.age == Double(bench.now - stamp) / 1_000)
+        #expect(
+            first.serial == serial && first.opened == stamp && first.age == Double(bench.now - stamp) / 1_000)
         #expect(first.pid == 10 && first.uid == 33 && first.auid == 1_000 && first.session == 3)
         #expect(String(decoding: first.name, as: UTF8.self) == "nginx")
         let child = try #require(open(bench, 11)).sockets
-        #expect(child.count == 5 && child.allSatisfy { $0.origin == .inherited && $0.thread == Array("parent".utf8) })
+        #expect(
+            child.count == 5
+                && child.allSatisfy { $0.origin == .inherited && $0.thread == Array("parent".utf8) })
     }
 
     @Test func ageAndFamily() throws {
