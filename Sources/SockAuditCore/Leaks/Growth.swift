@@ -113,6 +113,7 @@ public struct GrowthHistory: Sendable {
             // The interval is of the monotonic clock.
             elapsed += head.interval
         }
+        for index in rows.indices { rows[index].growth = Growth() }
         var fresh: [RunHistory.Key: Line] = [:]
         for index in followed(rows) {
             let key = keyed.key(rows[index])

@@ -10,7 +10,7 @@ enum LeakHTML {
         var html = "<section>\n<h2>Open sockets"
         if olderThan > 0 { html += " older than \(TimeText.seconds(olderThan)) s" }
         html +=
-            "</h2>\n<p class=\"quiet\">Those whose peer has gone (CLOSE_WAIT) come first. A line tells of the oldest of those alike; ausearch -a EVENT finds the record of its call in auditd's log.</p>\n"
+            "</h2>\n<p class=\"quiet\">\(snapshot.head.fromInput ? "At the end of the log." : "Those whose peer has gone (CLOSE_WAIT) come first.") A line tells of the oldest of those alike; ausearch -a EVENT finds the record of its call in auditd's log.</p>\n"
         if rows.isEmpty { html += "<p class=\"quiet\">none</p>\n" }
         for (index, row) in rows.prefix(processes).enumerated() {
             html += process(row, LeakWords.columns(row, snapshot.head), isOpen: index == 0, utcOffset)

@@ -10,7 +10,9 @@ enum LeakText {
         let rows = order(snapshot.rows)
         var text =
             "\nopen sockets" + (olderThan > 0 ? " older than \(TimeText.seconds(olderThan)) s" : "")
-            + "; those whose peer has gone (CLOSE_WAIT) come first. A line tells of the oldest of those alike;\n"
+            + (snapshot.head.fromInput
+                ? " at the end of the log" : "; those whose peer has gone (CLOSE_WAIT) come first")
+            + ". A line tells of the oldest of those alike;\n"
             + "`ausearch -a EVENT` finds the record of its call in auditd's log\n"
         if rows.isEmpty { return text + "none\n" }
         for row in rows.prefix(processes) {

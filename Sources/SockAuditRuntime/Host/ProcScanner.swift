@@ -163,13 +163,15 @@ public struct ProcScanner {
         return (scan, stat.threads == 1 && !stat.isBusy)
     }
 
-    /// fd to inode; nil with errno when the folder cannot be read.
+    /// fd to inode; nil with errno when the folder, or what is in it, cannot be read.
     private static func sockets(_ folder: String, _ scan: inout ProcessScan) -> [Int32: UInt64]? {
         guard let directory = opendir(folder) else { return nil }
         defer { closedir(directory) }
         // Collected first: a dictionary that grows with each entry is made several times.
         var found: [(Int32, UInt64)] = []
         found.reserveCapacity(32)
+        // Who may list them may not be allowed to see what they are: that needs CAP_SYS_PTRACE.
+        var isDenied = false
         let handle = dirfd(directory)
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
             while let entry = readdir(directory) {
@@ -179,7 +181,10 @@ public struct ProcScanner {
                         scan.descriptors += 1
                         guard let base = target.baseAddress else { return }
                         let count = readlinkat(handle, name, base, target.count)
-                        guard count > 0 else { return }
+                        guard count > 0 else {
+                            if errno == EACCES { isDenied = true }
+                            return
+                        }
                         if let inode = Self.inode(target, count) {
                             found.append((fd, inode))
                         } else if Self.isRing(target, count) {
@@ -188,6 +193,10 @@ public struct ProcScanner {
                     }
                 }
             }
+        }
+        if isDenied {
+            errno = EACCES
+            return nil
         }
         var sockets = [Int32: UInt64](minimumCapacity: found.count)
         for (fd, inode) in found { sockets[fd] = inode }
