@@ -93,7 +93,9 @@ struct SocketGroup: Equatable, Sendable {
             let isService =
                 socket.origin == .accept || state == .listen || peer.port == 0
                 || (socket.origin != .socket && local.port < peer.port)
-            key.service = isService ? local : peer
+            // A port that the kernel chose (ip_local_port_range) is nobody's service.
+            let isNobodys = state == .unconnected && local.port >= 32_768
+            key.service = isNobodys ? nil : isService ? local : peer
         case .unix(let path, _): key.path = path
         case nil: break
         }

@@ -81,6 +81,16 @@ import Testing
         #expect(groups[2].peer?.text == "127.0.0.1:443" && groups[3].oldest.rank == 1)
     }
 
+    @Test func portsThatTheKernelChoseAreAlike() {
+        let sockets = [53, 123, 40_000, 40_001, 50_000].enumerated().map {
+            Self.socket(
+                Int32($0.offset), .unconnected, local: (0x7F00_0001, UInt16($0.element)), peer: (0, 0))
+        }
+        let groups = Self.all(sockets).groups
+        #expect(groups.map { $0.local?.text } == ["127.0.0.1:*", "127.0.0.1:53", "127.0.0.1:123"])
+        #expect(groups[0].count == 3)
+    }
+
     @Test func groupsAreBounded() {
         let sockets = (0..<1_000).map { Self.socket(Int32($0), peer: (UInt64($0), 80)) }
         let open = Self.all(sockets)
