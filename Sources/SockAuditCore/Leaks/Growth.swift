@@ -99,6 +99,9 @@ public struct GrowthHistory: Sendable {
     private var elapsed = 0.0
     private var lastTime = Int64.min
 
+    /// Of the row that has the most.
+    var mostPoints: Int { lines.values.map(\.samples.count).max() ?? 0 }
+
     /// - Parameter isGrouped: rows are groups (`--group-by`), known by their names.
     public init(isGrouped: Bool = false) { keyed = RunHistory(isGrouped: isGrouped) }
 

@@ -98,6 +98,7 @@ import Testing
         for table in 0..<5_000 {
             shown = [row(table)]
             history.take(&shown, head(1))
+            try #require(history.mostPoints <= GrowthHistory.points)
         }
         let growth = try #require(shown[0].growth)
         #expect(shown[0].grows && abs((growth.perMinute ?? -1) - 60) < 0.1)
