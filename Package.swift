@@ -3,12 +3,12 @@ import PackageDescription
 
 // CI sets SOCKAUDIT_WERROR so that only our own targets, never a dependency, are held to it.
 let warningsAreErrors = Context.environment["SOCKAUDIT_WERROR"] == "1"
-let common: [SwiftSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []
-// Each change of an account in the ledger is checked for a second one at the same time, which one thread and
-// value types cannot make; that takes a tenth of an event's time. The debug build, which all tests but the
-// live ones run, keeps the checks.
-let ledger: [SwiftSetting] =
-    common + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+// Each access to a class's variable is checked for another one at the same time, which values and one thread a
+// pipeline cannot make; that takes a tenth of an event's time. The debug build, which all tests but the live
+// ones run, keeps the checks.
+let common: [SwiftSetting] =
+    (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+    + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 let package = Package(
     name: "sockaudit",
@@ -19,7 +19,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CAudit", path: "Sources/CAudit"),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
-        .target(name: "SockAuditCore", swiftSettings: ledger),
+        .target(name: "SockAuditCore", swiftSettings: common),
         .target(
             name: "AuditStream", dependencies: ["CAudit", "CZlib", "SockAuditCore"], swiftSettings: common),
         .target(
@@ -32,7 +32,8 @@ let package = Package(
             ],
             swiftSettings: common),
         .executableTarget(
-            name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime"], swiftSettings: common),
+            name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime", "AuditStream"],
+            swiftSettings: common),
         .testTarget(name: "SockAuditCoreTests", dependencies: ["SockAuditCore"], swiftSettings: common),
         .testTarget(
             name: "AuditStreamTests", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),

@@ -34,7 +34,8 @@ audispd-plugins|audisp-remote|sends audit records to a central auditd, as a flee
 chromium|chromium|looks at the HTML report
 prometheus|promtool|a real Prometheus scrapes the metrics and tests the alert rules
 prometheus-node-exporter|prometheus-node-exporter|its textfile collector takes the metrics
-python3-jsonschema|/usr/lib/python3/dist-packages/jsonschema|checks JSON against docs/table.schema.json
+jq|jq|reads reports as the examples of README and docs do
+python3-jsonschema|/usr/lib/python3/dist-packages/jsonschema|checks JSON against the schemas in docs/
 LIST
 }
 optional_list() {

@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import live
+import others
 import reconcile
 from measure import GOOD_ENDS, compare, last_table, medians, run
 
@@ -167,6 +168,13 @@ class Bench:
             return
         reconcile.show(self.options.sockaudit, crowd, processes, interval, self.folder, self.gate.judge)
 
+    def memory(self):
+        # A program of its own: what wait4 says of a child's memory begins with what its parent had.
+        more = [flag for flag, wanted in (("--quick", self.options.quick), ("--full", self.options.full)) if wanted]
+        code = subprocess.run([sys.executable, "-B", os.path.join(HERE, "memory.py"), "--sockaudit",
+                               self.options.sockaudit, *more], stdin=subprocess.DEVNULL).returncode
+        self.gate.judge("memory is within its goals, totals equal the truth", ["see above"] if code else [])
+
     def all(self):
         quick = self.options.quick
         scale = 10 if quick else 1
@@ -178,6 +186,8 @@ class Bench:
         logs = [Log(self.folder, f"c{n}", n // scale, "--mix", "compliance") for n in (100_000, 200_000, 400_000)]
         whole = self.replay("compliance host", logs[-1], 2 if quick else 5)
         self.linearity(logs, 1 if quick else 3)
+        processor = str(min(os.sched_getaffinity(0))) if shutil.which("taskset") else None
+        others.report(logs[0], logs[-1], self.folder, processor, self.options.sockaudit)
         for log in logs:
             log.remove()
 
@@ -187,6 +197,8 @@ class Bench:
               "    goal: 2 or less")
         torn.remove()
 
+        self.memory()
+
         print("\n" + ("every figure was right" if self.gate.failed == 0 else f"{self.gate.failed} checks FAILED"))
         return 0 if self.gate.failed == 0 else 1
 
@@ -194,6 +206,7 @@ class Bench:
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--quick", action="store_true", help="a tenth of the size: for a look, not for figures")
+    p.add_argument("--full", action="store_true", help="memory: also 10 GB of a log, some ten minutes")
     p.add_argument("--skip-live", action="store_true", help="replay only; leaves the kernel's audit alone")
     p.add_argument("--sockaudit", default=os.path.join(ROOT, ".build/release/sockaudit"), metavar="FILE")
     p.add_argument("--tools", default=os.path.join(ROOT, ".build/bench"), metavar="DIR",

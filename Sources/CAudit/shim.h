@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -174,5 +176,20 @@ static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t l
     errno = 0;
     return auparse_feed(au, data, length);
 }
+
+/* How many processors this process may use (sched_getaffinity(2), whose macros are no C for Swift); 1 when
+   the kernel does not say. */
+static inline int sockaudit_processors(void) {
+    unsigned long mask[128] = {0};
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int count = 0;
+    for (long word = 0; word * (long)sizeof mask[0] < bytes; word++) count += __builtin_popcountl(mask[word]);
+    return count > 0 ? count : 1;
+}
+
+/* Large blocks of memory come from the kernel and go back to it. By itself malloc(3) stops that with the first
+   one that is freed: they come from between the small ones then, which fill the gap, and of a set of logs each
+   file's blocks made the process larger by as much. */
+static inline void sockaudit_give_blocks_back(void) { mallopt(M_MMAP_THRESHOLD, 1 << 19); }
 
 #endif

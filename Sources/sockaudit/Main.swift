@@ -1,3 +1,4 @@
+import AuditStream
 import Glibc
 import SockAuditCommands
 import SockAuditRuntime
@@ -6,6 +7,7 @@ import SockAuditRuntime
 enum Main {
     static func main() {
         StandardStreams.open()
+        LargeBlocks.giveBack()
         // The monitor starts its keeper from this same file, under a name that nobody types.
         if CommandLine.arguments.first == Keeper.argument { exit(Keeper.run()) }
         SockAudit.main()

@@ -87,4 +87,50 @@ struct InputFileTests {
         let packed = try folder.gzip("audit.log")
         for _ in 0..<20 { _ = try InputFile(path: packed) }
     }
+
+    @Test("A named pipe that nobody writes to yet holds nobody up")
+    func namedPipe() throws {
+        let folder = try InputFolder()
+        let path = folder.path + "/pipe"
+        try #require(mkfifo(path, 0o600) == 0)
+        var stop: [Int32] = [-1, -1]
+        try #require(pipe(&stop) == 0)
+        defer { for end in stop { close(end) } }
+        // Opened where a hang is seen and not had: nothing else would end this test.
+        let opened = Opened()
+        Thread.detachNewThread { opened.set(try? InputFile(path: path)) }
+        guard opened.wait() else {
+            // Lets the other thread go.
+            close(open(path, O_WRONLY | O_NONBLOCK))
+            Issue.record("opening it waits for a writer")
+            return
+        }
+        let file = try #require(opened.file)
+        #expect(try file.wait(or: stop[0], milliseconds: 20) == .timeout)
+        #expect(write(stop[1], "x", 1) == 1)
+        #expect(try file.wait(or: stop[0]) == .stopped)
+        let writer = open(path, O_WRONLY)
+        try #require(writer >= 0)
+        #expect(write(writer, "line\n", 5) == 5)
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = try buffer.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes)
+        }
+        #expect(Array(buffer[..<count]) == Array("line\n".utf8))
+        close(writer)
+        let end = try buffer.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) }
+        #expect(end == 0)
+    }
+}
+
+/// What another thread opened.
+private final class Opened: @unchecked Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    private(set) var file: InputFile?
+
+    func set(_ file: InputFile?) {
+        self.file = file
+        done.signal()
+    }
+
+    func wait() -> Bool { done.wait(timeout: .now() + 10) == .success }
 }

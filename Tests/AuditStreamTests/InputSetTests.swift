@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import AuditStream
@@ -86,5 +87,25 @@ struct InputSetTests {
             #expect(error.code == .inputFailed)
             #expect(error.message.contains(folder.path))
         }
+    }
+
+    @Test("What is named twice stands there once, by whatever way it was named")
+    func repeated() throws {
+        let folder = try InputFolder()
+        let one = try folder.write("audit.log", log(1_000))
+        try folder.write("audit.log.1", log(500))
+        let link = folder.path + "/other"
+        try #require(symlink(one, link) == 0)
+        try #require(Glibc.link(one, folder.path + "/hard") == 0)
+        var files = try InputSet.files([one, folder.path, link, folder.path + "/hard", one])
+        #expect(files.count == 6)
+        let repeated = InputSet.removeRepeated(&files)
+        #expect(files.map { $0.path.split(separator: "/").last } == ["audit.log.1", "audit.log"])
+        #expect(repeated.count == 4)
+        #expect(repeated.allSatisfy { $0.kept == one })
+
+        var two = try InputSet.files([one, folder.path + "/audit.log.1", "-", "/dev/null", "/dev/null"])
+        #expect(InputSet.removeRepeated(&two).isEmpty)
+        #expect(two.count == 5)
     }
 }

@@ -47,7 +47,7 @@ import Testing
     func aLongRun(_ width: Int, _ scheme: Browser.Scheme) throws {
         let browser = try Browser()
         let sample = SampleRun()
-        let html = HTMLReport.render(sample.last, sample.history, style: HTMLReport.Style())
+        let html = sample.page()
         try browser.picture(
             html, "report-\(width)-\(scheme).png", scheme, width: width, height: width < 500 ? 2_100 : 1_500)
         let look = try browser.look(html, scheme, width: width)
@@ -64,6 +64,24 @@ import Testing
         #expect((look.elements["path"] ?? 0) > 20, "lines are drawn")
     }
 
+    /// The columns of `--wide` make the table broader, and not the page.
+    @Test(arguments: [1_280, 390])
+    func allColumns(_ width: Int) throws {
+        let browser = try Browser()
+        let sample = SampleRun(tables: 20)
+        let html = sample.page(wide: true)
+        try browser.picture(html, "wide-\(width).png", .light, width: width, height: 1_500)
+        let look = try browser.look(html, .light, width: width)
+        expectFits(look, .light, width: width)
+        try expect(look, isOf: JSONLines.render(sample.last))
+        for (title, shown) in [
+            ("OthersOPEN", "150"), ("Accepted", "150"), ("FDs", "173/1024"), ("AUID", "-"),
+        ] {
+            let column = try #require(look.titles.firstIndex(of: title), "\(title)")
+            #expect(look.tables[0].first { $0[0].hasPrefix("nginx") }?[column] == shown)
+        }
+    }
+
     @Test func theProductItself() throws {
         let browser = try Browser()
         let scratch = try Scratch()
@@ -75,14 +93,14 @@ import Testing
         }
         let look = try browser.look(try scratch.read("r.html"), .light, width: 390)
         expectFits(look, .light, width: 390)
-        try expect(look, isOf: try scratch.read("r.json"))
+        try expect(look, isOf: try scratch.table("r.json"))
     }
 
     /// Should escaping ever fail, the policy still lets no script of a name's run.
     @Test func thePolicyHolds() throws {
         let browser = try Browser()
         let sample = SampleRun(tables: 2)
-        let html = HTMLReport.render(sample.last, sample.history, style: HTMLReport.Style())
+        let html = sample.page()
         let attack = "<script>window.intruders = 1</script><img src=x onerror='window.intruders = 2'>"
         let broken = html.replacingOccurrences(of: "<footer>", with: attack + "<footer>")
         let look = try browser.look(broken, .light, width: 1_280)

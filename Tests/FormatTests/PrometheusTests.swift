@@ -41,7 +41,7 @@ import Testing
         }
         var info = stat()
         #expect(stat(scratch.file("sockaudit.prom"), &info) == 0 && info.st_mode & 0o777 == 0o644)
-        return try scratch.read("report.json")
+        return try scratch.table("report.json")
     }
 
     @Test func scraped() throws {

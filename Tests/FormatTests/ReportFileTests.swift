@@ -14,30 +14,68 @@ import Testing
         return lstat(path, &info) == 0 ? info.st_mode & 0o777 : 0
     }
 
-    /// What each format begins with.
-    private static let beginnings: [(ending: String, format: String, begins: String)] = [
-        (".txt", "text", "SockClosePercPar"), (".json", "json", "{\"schema\":"),
-        (".jsonl", "json", "{\"schema\":"),
-        (".csv", "csv", "host,sequence,"), (".html", "html", "<!DOCTYPE html>"),
-        (".prom", "prometheus", "# HELP "),
-        (".log", "text", "SockClosePercPar"),
+    /// What the tables of each format begin with, and a report file.
+    private static let beginnings: [(ending: String, format: String, tables: String, file: String)] = [
+        (".txt", "text", "SockClosePercPar", "# sockaudit report 1\n"),
+        (".json", "json", "{\"schema\":\"sockaudit.table/1\"", "{\"schema\":\"sockaudit.report/1\""),
+        (".jsonl", "json", "{\"schema\":\"sockaudit.table/1\"", "{\"schema\":\"sockaudit.report/1\""),
+        (".csv", "csv", "host,sequence,", "# sockaudit report 1\n"),
+        (".html", "html", "<!DOCTYPE html><!--", "<!DOCTYPE html><!--"),
+        (".prom", "prometheus", "# sockaudit report 1\n", "# sockaudit report 1\n"),
+        (".log", "text", "SockClosePercPar", "# sockaudit report 1\n"),
     ]
 
     @Test(arguments: 0..<beginnings.count)
     func theEndingSaysTheFormat(_ index: Int) throws {
-        let (ending, format, begins) = Self.beginnings[index]
+        let (ending, format, tables, begins) = Self.beginnings[index]
         let scratch = try Scratch()
         let report = scratch.file("r" + ending)
         #expect(try replay("--report", report).code == 0)
         let found = try scratch.read("r" + ending)
         #expect(found.hasPrefix(begins))
         #expect(mode(report) == (ending == ".prom" ? 0o644 : 0o600))
-        // The option says the same on standard output, and stands above the ending.
-        #expect(try replay("--format", format).out == found)
+        // The option says the same on standard output, where a run's own lines stand around a page only.
+        let shown = try replay("--format", format).out
+        #expect(shown.hasPrefix(tables))
+        if tables == begins {
+            #expect(shown == found)
+        } else {
+            #expect(found.contains(shown) && !shown.contains("sha256"))
+        }
+        // It stands above the ending.
         let other = scratch.file("other.json")
         #expect(try replay("--format", format, "--report", other).code == 0)
         #expect(try scratch.read("other.json") == found)
         #expect(scratch.names.count == 2, "nothing else is left: \(scratch.names)")
+    }
+
+    /// What an auditor looks for in any of them, and that a changed byte is found.
+    @Test(arguments: [".txt", ".json", ".csv", ".html", ".prom"])
+    func everyReportSaysWhereItIsFromAndIsSealed(_ ending: String) throws {
+        let scratch = try Scratch()
+        let name = "r" + ending
+        #expect(try replay("--report", scratch.file(name)).code == 0)
+        let text = try scratch.read(name)
+        let json = try replay("--format", "json").out
+        let table = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
+        let events = try #require(table["events"] as? [String: Int])
+        let version = try run(Repository.sockaudit, ["--version"]).out.trimmingCharacters(
+            in: .whitespacesAndNewlines)
+        for key in ["host", "kernel", "started", "time"] {
+            #expect(text.contains(try #require(table[key] as? String)), "\(key)")
+        }
+        #expect(text.contains(version))
+        let seen = [#""seen":\#(events["seen"] ?? -1),"#, "\(events["seen"] ?? -1) seen, "]
+        #expect(seen.contains { text.contains($0) })
+        #expect(text.lowercased().contains("unverified"))
+        let last = try #require(text.split(separator: "\n").last)
+        let above = String(text.dropLast(last.utf8.count + 1))
+        let sum = try run("sha256sum", ["-"], input: above).out.prefix(64)
+        #expect(last.contains(sum), "\(last)")
+        #expect(try run(Repository.sockaudit, ["verify", scratch.file(name)]).code == 0)
+        try scratch.write(name, above.replacingOccurrences(of: "python3", with: "python4") + last + "\n")
+        let verified = try run(Repository.sockaudit, ["verify", scratch.file(name)])
+        #expect(verified.code == 4 && verified.out.contains("WRONG"), "\(verified)")
     }
 
     /// Each figure of CSV is the one of JSON with the flat name.
@@ -114,8 +152,12 @@ import Testing
     @Test func csvNamesItsColumnsOnceAFile() throws {
         let scratch = try Scratch()
         for _ in 0..<2 { #expect(try replay("--report", scratch.file("r.csv")).code == 0) }
-        let lines = try scratch.read("r.csv").components(separatedBy: "\r\n")
-        #expect(lines.count { $0.hasPrefix("host,") } == 1 && lines.count == 22)
+        let text = try scratch.read("r.csv")
+        let lines = text.components(separatedBy: .newlines).filter { !$0.isEmpty && !$0.hasPrefix("#") }
+        #expect(lines.count { $0.hasPrefix("host,") } == 1 && lines.count == 21)
+        #expect(lines.first?.hasPrefix("host,") == true)
+        #expect(text.components(separatedBy: "\n").count { $0.hasPrefix("# sha256 ") } == 2)
+        #expect(try run(Repository.sockaudit, ["verify", scratch.file("r.csv")]).code == 0)
     }
 
     @Test(arguments: ["r.html", "r.prom"])

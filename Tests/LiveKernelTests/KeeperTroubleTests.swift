@@ -36,8 +36,9 @@ extension Live {
                 let child = try Child("/bin/sh", ["-c", command])
                 #expect([0, 4].contains(try child.wait(30)), "\(child.err)")
             }
-            let text = try String(contentsOfFile: report, encoding: .utf8)
-            #expect(try Table.parse(String(text.dropLast())).final)
+            let lines = try String(contentsOfFile: report, encoding: .utf8).split(separator: "\n")
+            let tables = lines.filter { $0.hasPrefix("{\"schema\":\"sockaudit.table/1\",") }
+            #expect(try tables.count == 1 && Table.parse(String(tables[0])).final)
             #expect(before.changes(to: try AuditState.read()).isEmpty)
         }
 

@@ -14,7 +14,7 @@ extension Live {
             try FileManager.default.contentsOfDirectory(atPath: scratch.path)
         }
 
-        @Test(arguments: [("r.html", "html", "</html>\n"), ("r.prom", "prometheus", "sockaudit_complete ")])
+        @Test(arguments: [("r.html", "html", "<!-- sha256 "), ("r.prom", "prometheus", "# sha256 ")])
         func replaced(_ name: String, _ format: String, _ ending: String) throws {
             let scratch = try Scratch()
             let report = scratch.file(name)
@@ -28,7 +28,7 @@ extension Live {
                     #expect(info.st_mode & 0o777 == (name == "r.prom" ? 0o644 : 0o600))
                     // Whole whenever it is looked at.
                     let text = try String(contentsOfFile: report, encoding: .utf8)
-                    #expect(text.suffix(25).contains(ending), "\(text.suffix(100))")
+                    #expect(text.suffix(82).contains(ending), "\(text.suffix(100))")
                 }
                 return inodes.count > 3
             }
@@ -44,6 +44,9 @@ extension Live {
             #expect(try Self.names(scratch) == [name], "no half of a report is left")
             let text = try String(contentsOfFile: report, encoding: .utf8)
             #expect(text.contains("counter"))
+            let boot = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+            #expect(text.contains(boot.dropLast()) && text.contains(",socket,"), "which boot, and the rules")
+            #expect(try run(Host.sockaudit, ["verify", report]).code == 0)
             if format == "prometheus" {
                 #expect(text.contains("sockaudit_sockets_open{name=\"counter\",family=\"tcp\"} "))
                 #expect(!text.contains("pid=\""))
@@ -80,7 +83,7 @@ extension Live {
             _ = try watched.child.wait()
             try eventually("the keeper ends") { Proc.comm(keeper) == nil }
             #expect(try Self.names(scratch) == ["r.html"])
-            #expect(try String(contentsOfFile: report, encoding: .utf8).hasSuffix("</html>\n"))
+            #expect(try run(Host.sockaudit, ["verify", report]).code == 0)
         }
     }
 }

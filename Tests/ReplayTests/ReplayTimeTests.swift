@@ -28,6 +28,13 @@ struct ReplayTimeTests {
         return found
     }
 
+    /// A call of one of a host's fifty processes.
+    private func call(_ node: String, _ number: Int, second: Int) -> String {
+        let (fd, pid) = (3 + number / 50, 7 + number % 50)
+        return "node=\(node) "
+            + ReplayLine.socket(fd, pid: pid, serial: 100 + number, at: Self.base + second)
+    }
+
     private func ms(_ second: Int) -> Int64 { Int64(Self.base + second) * 1_000 }
 
     private func numbers(_ figures: ReplayFigures?) -> [Int]? {
@@ -218,6 +225,42 @@ struct ReplayTimeTests {
             #expect(a.totals == b.totals)
             #expect(a.rows.count == b.rows.count)
         }
+        #expect(found.last?.reasons == [:])
+    }
+
+    @Test("A quiet host's calls are in the interval in which they were made")
+    func quietNode() throws {
+        // One call in each interval on the one, thousands on the other.
+        var merged: [String] = []
+        for number in 0..<20_000 {
+            if number % 5_000 == 0 { merged.append(call("quiet", number / 5_000, second: number / 500)) }
+            merged.append(call("busy", number, second: number / 500))
+        }
+        let found = try tables(merged) { $0.every = 10 }
+        #expect(found.count == 4)
+        for (index, table) in found.enumerated() {
+            for (node, calls) in [("quiet", 1), ("busy", 5_000)] {
+                let opened = table.rows.filter { $0.node == node }.map(\.figures.opened.total)
+                #expect(opened.reduce(0, +) == (index + 1) * calls, "\(node)")
+            }
+        }
+    }
+
+    @Test("Logs that are long enough for threads of their own come to the same tables")
+    func sideBySideLong() throws {
+        let folder = try ReplayFolder()
+        let long = try folder.write("web.log", (0..<60_000).map { call("web1", $0, second: $0 / 1_000) })
+        try folder.write("db.log", (0..<60_000).map { call("db7", $0, second: $0 / 1_000) })
+        let packed = try folder.gzip("db.log")
+        for (path, least) in [(long, 1 << 22), (packed, 1 << 18)] {
+            #expect(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0 > least)
+        }
+        let found = try ReplayReport.tables(folder.path) { $0.every = 10 }
+        // Each second 1,000 on each host; the first interval ends at a full ten seconds.
+        #expect(try found.map { try $0.head("time") as String }.count == 6)
+        #expect(found.map(\.totals.opened.total) == (1...6).map { $0 * 20_000 })
+        #expect(found.map(\.totals.openedLast.total) == Array(repeating: 20_000, count: 6))
+        #expect(found.last?.rows.count == 100)
         #expect(found.last?.reasons == [:])
     }
 

@@ -195,6 +195,9 @@ import Testing
         #expect(failure { () throws(AuditError) in _ = try sink("/dev/full") } != nil)
         #expect(try scratch.text("real") == "kept\n")
         try FileManager.default.removeItem(atPath: scratch.file("second"))
+        #expect(chmod(real, 0o666) == 0)
+        #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "anyone may write to it")
+        #expect(chmod(real, 0o640) == 0)
         _ = try sink(real)
         if geteuid() == 0 {
             #expect(chown(real, 65_534, 65_534) == 0)

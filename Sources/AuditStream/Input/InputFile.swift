@@ -10,14 +10,19 @@ public final class InputFile {
     private var head: [UInt8] = []
     /// What can be read only once shows what it is when it is read.
     private var isUndecided = false
+    /// A named pipe looks as if it had ended until somebody has opened it for writing.
+    private var awaitsWriter = false
     /// The size of a file; nil where there is none to speak of (a pipe).
     public let size: Int64?
     private var taken: Int64 = 0
 
     /// - Parameter path: a file's path, or `-` for standard input.
     public convenience init(path: String) throws(AuditError) {
-        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK a named pipe that nobody writes to yet would hold us up here, where no signal
+        // is heard; afterwards poll tells when there is something to read.
+        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Self.unreadable(path) }
+        if path != "-" { _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) }
         try self.init(path: path, descriptor: fd)
     }
 
@@ -34,6 +39,7 @@ public final class InputFile {
                 throw Self.unreadable(path)
             }
             isUndecided = true
+            awaitsWriter = info.st_mode & S_IFMT == S_IFIFO
             return
         }
         var start = [UInt8](repeating: 0, count: Compression.longest)
@@ -71,6 +77,12 @@ public final class InputFile {
 
     /// - Returns: bytes read; 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
+        if awaitsWriter {
+            // At once where ``wait(or:milliseconds:)`` said that there is something.
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = SystemText.retrying { poll(&ready, 1, -1) }
+            awaitsWriter = false
+        }
         while isUndecided {
             let count = try readHead()
             if count == 0 || !Compression.isUndecided(head) { try decide(head[...]) }
@@ -110,6 +122,9 @@ public final class InputFile {
 
     /// How far the file has been read, in bytes of what is on disk.
     public var position: Int64 { decompressor?.position ?? taken }
+
+    /// A gzip file: no other program unpacks it.
+    var isUnpackedHere: Bool { gzip != nil }
 
     /// After the end: whether a compressed input was whole.
     public func finish() throws(AuditError) {

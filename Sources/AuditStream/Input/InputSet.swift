@@ -15,6 +15,14 @@ public enum InputSet {
         /// A running daemon renames its logs while we read: what was found is what is read.
         var held: HeldFile?
 
+        /// Of a file or named pipe: one may be named twice, also by way of its folder or a link.
+        var identity: Identity?
+
+        struct Identity: Hashable {
+            var device: dev_t
+            var inode: ino_t
+        }
+
         /// Opens it at its beginning.
         public func open() throws(AuditError) -> InputFile {
             guard let held, let descriptor = held.take() else { return try InputFile(path: path) }
@@ -46,6 +54,23 @@ public enum InputSet {
         }
         // Nobody knows what will come from standard input.
         return paths.contains("-") ? files : ordered(files)
+    }
+
+    /// Takes out what stands there for the second time: its calls would count twice.
+    /// - Returns: the paths that were taken out, and under which each stays.
+    public static func removeRepeated(_ files: inout [File]) -> [(path: String, kept: String)] {
+        var first: [File.Identity: String] = [:]
+        var repeated: [(path: String, kept: String)] = []
+        files.removeAll { file in
+            guard let identity = file.identity else { return false }
+            guard let kept = first[identity] else {
+                first[identity] = file.path
+                return false
+            }
+            repeated.append((file.path, kept))
+            return true
+        }
+        return repeated
     }
 
     /// By stamp; a file that has none stays behind the one that it follows.
@@ -91,14 +116,19 @@ public enum InputSet {
 
     private static func file(_ path: String) -> File {
         var info = stat()
-        guard path != "-", stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
-            return File(path: path)
+        guard path != "-", stat(path, &info) == 0 else { return File(path: path) }
+        let identity = File.Identity(device: info.st_dev, inode: info.st_ino)
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFIFO: return File(path: path, identity: identity)
+        default: return File(path: path)
         }
         // Held before it is looked into: both are of one file then. (With too many of them, by its name.)
         let held = HeldFile(path)
         let stamps = stamps(path)
         return File(
-            path: path, first: stamps.first, head: stamps.newest, size: Int64(info.st_size), held: held)
+            path: path, first: stamps.first, head: stamps.newest, size: Int64(info.st_size), held: held,
+            identity: identity)
     }
 
     /// The stamps of a file's first record and of the newest of the block that it is in, in milliseconds; nil

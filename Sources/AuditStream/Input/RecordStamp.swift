@@ -8,7 +8,7 @@ public enum RecordStamp {
     /// - Parameter line: a record as ``LineGate`` lets it through.
     /// - Returns: milliseconds since the epoch.
     public static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
-        guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
+        guard let start = end(ofMark: line) else { return nil }
         var seconds: Int64 = 0
         var index = start
         while index < line.count, line[index] != UInt8(ascii: ".") {
@@ -29,6 +29,18 @@ public enum RecordStamp {
         guard let newline = bytes.firstIndex(of: 0x0A) else { return nil }
         let line = UnsafeBufferPointer(rebasing: bytes[(newline + 1)...].prefix(256))
         return line.starts(with: "type=".utf8) ? milliseconds(line) : nil
+    }
+
+    /// Where ` msg=audit(` ends. The C library looks at many bytes at once for its last one; Collection's search
+    /// takes as long for a line as all else that is done with it.
+    private static func end(ofMark line: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let base = UnsafeRawPointer(line.baseAddress) else { return nil }
+        var from = 0
+        while let found = memchr(base + from, CInt(UInt8(ascii: "(")), line.count - from) {
+            from = base.distance(to: UnsafeRawPointer(found)) + 1
+            if from >= mark.count, line[(from - mark.count)..<from].elementsEqual(mark) { return from }
+        }
+        return nil
     }
 
     private static func digit(_ byte: UInt8) -> Int64? {

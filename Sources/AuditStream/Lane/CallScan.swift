@@ -30,6 +30,8 @@ struct CallScan {
 
     init(names: NameTable) { callers = CallerCache(names: names) }
 
+    mutating func forgetNames() { callers.forget() }
+
     /// - Parameter at: behind the head's last colon.
     mutating func scan(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Result {
         var cursor = TextCursor(at, end)
@@ -87,16 +89,20 @@ struct CallScan {
 
     @inline(__always)
     private mutating func readArguments(_ cursor: inout TextCursor) -> Bool {
-        guard cursor.take(" a0="), let a0 = cursor.digits(), cursor.take(" a1="), let a1 = cursor.digits(),
-            cursor.take(" a2="), let a2 = cursor.digits(), cursor.take(" a3="), let a3 = cursor.digits()
+        // Each must be a number, but not each one's value is asked for.
+        let asked =
+            switch call {
+            case .execve, .exitGroup, .exit: 0
+            case .close: 1
+            case .socket: 3
+            default: 4
+            }
+        guard cursor.take(" a0="), let a0 = cursor.hexadecimal(wanted: asked > 0), cursor.take(" a1="),
+            let a1 = cursor.hexadecimal(wanted: asked > 1), cursor.take(" a2="),
+            let a2 = cursor.hexadecimal(wanted: asked > 1), cursor.take(" a3="),
+            let a3 = cursor.hexadecimal(wanted: asked > 3)
         else { return false }
-        // Their values are asked for by few calls.
-        switch call {
-        case .execve, .exitGroup, .exit: break
-        case .close: fields.arguments.0 = a0.value
-        case .socket: fields.arguments = (a0.value, a1.value, a2.value, 0)
-        default: fields.arguments = (a0.value, a1.value, a2.value, a3.value)
-        }
+        fields.arguments = (a0, a1, a2, a3)
         fields.argumentCount = 4
         return true
     }
@@ -144,6 +150,10 @@ struct CallerCache {
         }
         turn.toggle()
         return readAnew(&cursor, turn || lengths[first] == 0 ? first : second)
+    }
+
+    mutating func forget() {
+        for place in lengths.indices { lengths[place] = 0 }
     }
 
     @inline(__always)

@@ -112,6 +112,11 @@ struct EventAssembly: ~Copyable {
         return nil
     }
 
+    /// Those that are not given out.
+    func forEach(_ body: (AuditEvent) -> Void) {
+        for index in head..<tail { body(events[Int(order[index].place)].event) }
+    }
+
     @inline(__always)
     func isBuilding(_ place: Int) -> Bool { events[place].state == .building }
 

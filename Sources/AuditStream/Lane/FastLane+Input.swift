@@ -30,9 +30,13 @@ extension FastLane {
         if divertsNodes, start.load(as: UInt8.self) == UInt8(ascii: "n"), line.starts(with: "node=".utf8) {
             return LineSplitter.judge(line) { diverted += $0 }
         }
-        if line.count > 1, (end - 2).load(as: UInt8.self) != 0x0D, push(line: start, end, stays: stays) {
-            count(line.count)
-            return .record
+        if line.count > 1, (end - 2).load(as: UInt8.self) != 0x0D {
+            if last >= 0 && assembly.isBuilding(last) && head.isPart(start, end)
+                || push(line: start, end, stays: stays)
+            {
+                count(line.count)
+                return .record
+            }
         }
         return LineSplitter.judge(line) { record in
             let bytes = UnsafeRawBufferPointer(record)

@@ -33,6 +33,11 @@ struct ScriptCache {
         return script
     }
 
+    mutating func forget() {
+        for place in texts.indices { texts[place] = [] }
+        for place in scripts.indices { scripts[place] = .none }
+    }
+
     /// By its length, its first bytes and its last.
     private static func place(_ value: UnsafeBufferPointer<UInt8>) -> Int {
         let bytes = UnsafeRawBufferPointer(value)

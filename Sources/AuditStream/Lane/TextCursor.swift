@@ -93,46 +93,30 @@ struct TextCursor {
         return count > 0 && count <= digits ? value : nil
     }
 
-    /// Up to 16 hexadecimal digits, whose value is not computed before somebody asks.
-    struct Digits {
-        fileprivate let first: (text: UInt64, letters: UInt64, count: Int)
-        fileprivate let second: (text: UInt64, letters: UInt64, count: Int)
-        /// Of digits that were read one by one.
-        fileprivate let known: UInt64?
-
-        var value: UInt64 {
-            @inline(__always) get {
-                if let known { return known }
-                let value = TextCursor.value(first)
-                return second.count == 0
-                    ? value : value << UInt64(4 * second.count) | TextCursor.value(second)
-            }
-        }
-    }
-
     /// A hexadecimal number of at most 16 digits.
+    /// - Parameter wanted: whether its value is asked for; 0 is given where it is not.
     @inline(__always)
-    mutating func hexadecimal() -> UInt64? { digits()?.value }
-
-    @inline(__always)
-    mutating func digits() -> Digits? {
+    mutating func hexadecimal(wanted: Bool = true) -> UInt64? {
         if end - at >= 24 {
             // Eight digits at once, as the kernel writes them: in lower case, and a blank behind them.
             let first = Self.digits(at)
             if first.count < 8 {
                 if (at + first.count).load(as: UInt8.self) <= 0x20 && first.count > 0 {
                     at += first.count
-                    return Digits(first: first, second: (0, 0, 0), known: nil)
+                    return wanted ? Self.value(first) : 0
                 }
             } else {
                 let second = Self.digits(at + 8)
                 if (at + 8 + second.count).load(as: UInt8.self) <= 0x20 {
                     at += 8 + second.count
-                    return Digits(first: first, second: second, known: nil)
+                    if !wanted { return 0 }
+                    return second.count == 0
+                        ? Self.value(first)
+                        : Self.value(first) << UInt64(4 * second.count) | Self.value(second)
                 }
             }
         }
-        return hexadecimalByDigits().map { Digits(first: (0, 0, 0), second: (0, 0, 0), known: $0) }
+        return hexadecimalByDigits()
     }
 
     /// How many digits stand here, up to eight.

@@ -61,6 +61,12 @@ public final class EventDecoder {
         return changes
     }
 
+    /// See ``NameTable/sweep(_:)``.
+    public func markNames(_ mark: (NameID) -> Void) { titles.markNames(mark) }
+
+    /// What is remembered of names that nobody marks.
+    public func forgetNames() { lastHost = ([], .none) }
+
     /// Called by libauparse for each complete event.
     func decode(_ au: OpaquePointer) {
         guard auparse_first_record(au) > 0 else { return }

@@ -26,6 +26,11 @@ struct TitleWatch {
         }
     }
 
+    func markNames(_ mark: (NameID) -> Void) {
+        mark(last)
+        for node in nodes.keys { mark(node) }
+    }
+
     private mutating func change(to node: NameID) {
         nodes[last] = state
         state = nodes[node] ?? Node()

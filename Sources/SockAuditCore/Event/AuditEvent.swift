@@ -82,6 +82,11 @@ public struct AuditEvent: Equatable, Sendable {
         self.exe = exe
         self.operation = operation
     }
+
+    /// See ``NameTable/sweep(_:)``.
+    public func markNames(_ mark: (NameID) -> Void) {
+        for id in [node, comm, exe, script] { mark(id) }
+    }
 }
 
 /// What identifies a process for the length of a run: a pid alone is used again.

@@ -10,10 +10,22 @@ public struct NameID: Hashable, Sendable {
 ///
 /// Names are bytes, not text: a process may call itself anything. They become text only in the
 /// renderers, through ``Escaping``. Shared by the decoder and the ledger of one run; one thread.
+///
+/// A handle is never given twice. What nobody bears any more goes with ``sweep(_:)``, and its handle is from
+/// then on the empty name's.
 public final class NameTable {
     private var names: [[UInt8]] = [[]]
+    /// The handle of each, ascending.
+    private var ids: [UInt32] = [0]
+    private var nextID: UInt32 = 1
+    /// Asked for since the last sweep: may be on its way to where ``sweep(_:)`` looks.
+    private var isFresh = [true]
     /// Open addressing, power of two, 0 = free, otherwise index + 1.
     private var slots: [UInt32] = Array(repeating: 0, count: 256)
+
+    /// Names that come between two sweeps.
+    private static let most = 8_192
+    private var fullAt = NameTable.most
 
     public init() {}
 
@@ -21,8 +33,50 @@ public final class NameTable {
     public var count: Int { names.count }
 
     public subscript(id: NameID) -> [UInt8] {
-        let index = Int(id.index)
-        return index < names.count ? names[index] : []
+        index(id).map { names[$0] } ?? []
+    }
+
+    private func index(_ id: NameID) -> Int? {
+        // As long as nothing has gone.
+        let guess = Int(id.index)
+        if guess < ids.count && ids[guess] == id.index { return guess }
+        var low = 0
+        var high = ids.count
+        while low < high {
+            let middle = (low + high) >> 1
+            if ids[middle] < id.index { low = middle + 1 } else { high = middle }
+        }
+        return low < ids.count && ids[low] == id.index ? low : nil
+    }
+
+    /// Time for a ``sweep(_:)``.
+    public var isFull: Bool { names.count >= fullAt }
+
+    /// Lets go of the names that nobody bears and nobody has asked for since the last sweep but one.
+    ///
+    /// - Parameter marking: calls what it is given with each handle that somebody keeps. Who keeps one beside
+    ///   it must forget it.
+    public func sweep(_ marking: ((NameID) -> Void) -> Void) {
+        var keeps = isFresh
+        keeps[0] = true
+        marking { id in
+            if let index = index(id) { keeps[index] = true }
+        }
+        var kept = 0
+        for index in names.indices where keeps[index] {
+            if kept < index {
+                names.swapAt(kept, index)
+                ids[kept] = ids[index]
+            }
+            kept += 1
+        }
+        names.removeLast(names.count - kept)
+        ids.removeLast(ids.count - kept)
+        isFresh = Array(repeating: false, count: kept)
+        fullAt = kept + Self.most
+        var size = 256
+        while size < kept * 2 { size *= 2 }
+        makeSlots(size)
     }
 
     /// The same for bytes that lie together.
@@ -42,13 +96,22 @@ public final class NameTable {
         var slot = hash(bytes) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
-            if isName(index, bytes) { return NameID(index: UInt32(index)) }
+            if isName(index, bytes) {
+                isFresh[index] = true
+                return NameID(index: ids[index])
+            }
             slot = (slot + 1) & mask
         }
+        // Four billion names later there are no handles left.
+        guard nextID < .max else { return .none }
+        let id = NameID(index: nextID)
+        nextID += 1
         names.append(Array(bytes))
+        ids.append(id.index)
+        isFresh.append(true)
         slots[slot] = UInt32(names.count)
-        if names.count * 2 > slots.count { grow() }
-        return NameID(index: UInt32(names.count - 1))
+        if names.count * 2 > slots.count { makeSlots(slots.count * 2) }
+        return id
     }
 
     /// Eight bytes at a time: elementsEqual takes them one by one.
@@ -73,15 +136,14 @@ public final class NameTable {
         }
     }
 
-    private func grow() {
-        var larger = [UInt32](repeating: 0, count: slots.count * 2)
-        let mask = larger.count - 1
-        for index in 1..<names.count {
+    private func makeSlots(_ size: Int) {
+        slots = Array(repeating: 0, count: size)
+        let mask = size - 1
+        for index in names.indices.dropFirst() {
             var slot = names[index].withUnsafeBufferPointer { hash($0) } & mask
-            while larger[slot] != 0 { slot = (slot + 1) & mask }
-            larger[slot] = UInt32(index + 1)
+            while slots[slot] != 0 { slot = (slot + 1) & mask }
+            slots[slot] = UInt32(index + 1)
         }
-        slots = larger
     }
 
     /// Other numbers in each run, so that nobody can choose names that collide. (Hasher does the same and

@@ -3,11 +3,11 @@ enum LeakHTML {
     private static let processes = 50
     private static let lines = 50
 
-    /// - Returns: nothing where it was not asked for.
+    /// - Returns: nothing where it was not asked for, else what begins on a line of its own.
     static func section(_ snapshot: Snapshot, utcOffset: Int) -> String {
         guard let olderThan = snapshot.head.olderThan else { return "" }
         let rows = LeakText.order(snapshot.rows)
-        var html = "<section>\n<h2>Open sockets"
+        var html = "\n<section>\n<h2>Open sockets"
         if olderThan > 0 { html += " older than \(TimeText.seconds(olderThan)) s" }
         html +=
             "</h2>\n<p class=\"quiet\">\(snapshot.head.fromInput ? "At the end of the log." : "Those whose peer has gone (CLOSE_WAIT) come first.") A line tells of the oldest of those alike; ausearch -a EVENT finds the record of its call in auditd's log.</p>\n"
@@ -24,16 +24,16 @@ enum LeakHTML {
         if unreadable > 0 {
             html += "<p class=\"quiet\">\(Escaping.html(LeakWords.unreadable(unreadable)))</p>\n"
         }
-        return html + "</section>\n"
+        return html + "</section>"
     }
 
     private static func process(
         _ row: Row, _ titles: [LeakWords.Column], isOpen: Bool, _ utcOffset: Int
     ) -> String {
         guard let open = row.openSockets else { return "" }
-        let who = LeakWords.who(row).map { markup($0) }.joined(separator: ", ")
+        let who = LeakWords.who(row).map(Escaping.htmlSentence).joined(separator: ", ")
         var html = "<details\(isOpen ? " open" : "")><summary><bdi>\(Escaping.html(row.name))</bdi> "
-        html += "\(who): \(markup(LeakWords.sum(row, open)))</summary>\n"
+        html += "\(who): \(Escaping.htmlSentence(LeakWords.sum(row, open)))</summary>\n"
         html += "<div class=\"box\" tabindex=\"0\">\n<table>\n<thead><tr>"
         for column in titles {
             html += "<th\(kind(column)) scope=\"col\">\(column.title)</th>"
@@ -43,7 +43,8 @@ enum LeakHTML {
         for group in shown {
             html += "<tr>"
             for column in titles {
-                html += "<td\(kind(column))><bdi>\(markup(column.cell(group, utcOffset)))</bdi></td>"
+                html +=
+                    "<td\(kind(column))><bdi>\(Escaping.htmlSentence(column.cell(group, utcOffset)))</bdi></td>"
             }
             html += "</tr>\n"
         }
@@ -54,18 +55,4 @@ enum LeakHTML {
     }
 
     private static func kind(_ column: LeakWords.Column) -> String { column.isNumber ? " class=\"n\"" : "" }
-
-    /// Cells are escaped for people already; here for the page.
-    private static func markup(_ text: String) -> String {
-        text.unicodeScalars.reduce(into: "") { html, scalar in
-            switch scalar {
-            case "&": html += "&amp;"
-            case "<": html += "&lt;"
-            case ">": html += "&gt;"
-            case "\"": html += "&quot;"
-            case "'": html += "&#39;"
-            default: html.unicodeScalars.append(scalar)
-            }
-        }
-    }
 }

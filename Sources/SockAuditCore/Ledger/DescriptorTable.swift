@@ -11,26 +11,12 @@ enum Departure {
 /// arrives after all (entered no later than ``lateCloseMilliseconds`` after the replacing call)
 /// it becomes a close. The sum SocketTOT = CloseTOT + Released + StillOPEN holds after every step.
 struct DescriptorTable {
-    private struct Ghost {
-        var family: SocketFamily
-        var origin: Origin
-        /// A close that entered after this (ms) cannot be the ghost's.
-        var latest: Int64
-        /// When it was opened (ms).
-        var opened: Int64
-        /// It was counted as drift.
-        var drifts = false
-    }
-
     /// A close belongs to the socket that was replaced when it was entered at most this long after
     /// the replacing call: both may have been preempted on the way to their record.
     static let lateCloseMilliseconds: Int64 = 1_000
 
-    /// Of one number.
-    private static let mostGhosts = 16
-
     private(set) var live = KeyTable<Int32, Descriptor>()
-    private var ghosts = KeyTable<Int32, [Ghost]>()
+    private var ghosts = Ghosts()
     /// Sockets closed soon after they were opened, until the next look into /proc: see `resurrect`.
     private var brief = KeyTable<Int32, Descriptor>()
     /// Those of them that were closed before the present look began: only these it can speak of.
@@ -56,6 +42,8 @@ struct DescriptorTable {
     private(set) var others = OtherCounts()
 
     var isEmpty: Bool { live.isEmpty }
+    /// How many numbers of sockets that are gone are remembered.
+    var remembered: Int { ghosts.count + brief.count + sealed.count }
     /// Nothing was ever counted: such a process needs no row.
     var isBlank: Bool { opened.isZero && others.isBlank }
 
@@ -123,7 +111,7 @@ struct DescriptorTable {
         let waiting =
             ghosts.isEmpty
             ? []
-            : ghosts.keys.filter {
+            : ghosts.numbers.filter {
                 live[$0] == nil && range.contains(UInt32(bitPattern: $0))
             }
         for fd in fds(in: range) { close(fd: fd, stamp: stamp, serial: serial) }
@@ -184,7 +172,9 @@ struct DescriptorTable {
 
     /// The process ended. Closes of other threads may still be on their way.
     mutating func end(stamp: Int64) {
-        for fd in live.keys { expel(fd, latest: stamp) }
+        for (_, gone) in live { count(gone, as: .released) }
+        ghosts.add(all: live, latest: stamp)
+        live.removeAll()
         unsure += brief.values.count(where: isUnsure)
         brief.removeAll()
     }
@@ -239,11 +229,7 @@ struct DescriptorTable {
     mutating func settled(before now: Int64) {
         sealed.removeAll(keepingCapacity: false)
         closedDuringLook = nil
-        guard !ghosts.isEmpty else { return }
-        for (fd, list) in ghosts {
-            let kept = list.filter { $0.latest + 10 * Self.lateCloseMilliseconds > now }
-            ghosts[fd] = kept.isEmpty ? nil : kept
-        }
+        if !ghosts.isEmpty { ghosts.settled(before: now) }
     }
 
     // MARK: parts
@@ -270,6 +256,11 @@ struct DescriptorTable {
     @discardableResult
     private mutating func remove(_ fd: Int32, as departure: Departure) -> Descriptor? {
         guard let gone = live.removeValue(forKey: fd) else { return nil }
+        count(gone, as: departure)
+        return gone
+    }
+
+    private mutating func count(_ gone: Descriptor, as departure: Departure) {
         if gone.origin == .socket {
             open[gone.family] -= 1
             switch departure {
@@ -279,7 +270,6 @@ struct DescriptorTable {
         } else {
             others.went(gone.origin, gone.family)
         }
-        return gone
     }
 
     /// The number is given to another file: what held it is gone, and its close may still be coming.
@@ -297,24 +287,13 @@ struct DescriptorTable {
 
     private mutating func expel(_ fd: Int32, latest: Int64, drifts: Bool = false) {
         guard let gone = remove(fd, as: .released), gone.isCloseWaitedFor else { return }
-        var list = ghosts[fd] ?? []
-        // So many closes are never on their way at once: without a bound a loop of dup2 would slow us down.
-        if list.count >= Self.mostGhosts { list.removeFirst() }
-        list.append(
-            Ghost(
-                family: gone.family, origin: gone.origin, latest: latest, opened: gone.closableFrom,
-                drifts: drifts))
-        ghosts[fd] = list
+        ghosts.add(fd, gone, latest: latest, drifts: drifts)
     }
 
     /// The close of a socket that was already counted as released; nil when there is none that it
     /// can be.
-    private mutating func settleGhost(_ fd: Int32, stamp: Int64) -> Ghost? {
-        guard !ghosts.isEmpty, var list = ghosts[fd],
-            let index = list.firstIndex(where: { stamp <= $0.latest })
-        else { return nil }
-        let ghost = list.remove(at: index)
-        ghosts[fd] = list.isEmpty ? nil : list
+    private mutating func settleGhost(_ fd: Int32, stamp: Int64) -> Ghosts.Ghost? {
+        guard !ghosts.isEmpty, let ghost = ghosts.take(fd, stamp: stamp) else { return nil }
         if ghost.drifts { drift -= 1 }
         if ghost.origin == .socket {
             released[ghost.family] -= 1

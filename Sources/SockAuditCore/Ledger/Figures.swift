@@ -1,25 +1,29 @@
 /// Counts of sockets that came another way than socket(): one account per origin.
 public struct OtherCounts: Equatable, Sendable {
-    /// Came and went, by origin, split by family.
-    public private(set) var opened: [FamilyCounts]
-    public private(set) var closed: [FamilyCounts]
-
-    public init() {
-        opened = []
-        closed = []
+    private struct Count {
+        var origin: Origin
+        var opened = FamilyCounts()
+        var closed = FamilyCounts()
     }
 
-    public var isBlank: Bool { opened.isEmpty }
+    /// Of those origins that there were, in their order: most processes know none, or one.
+    private var counts: [Count] = []
 
-    public func opened(_ origin: Origin) -> FamilyCounts {
-        opened.isEmpty ? FamilyCounts() : opened[Int(origin.rawValue)]
+    public init() {}
+
+    public var isBlank: Bool { counts.isEmpty }
+
+    private func count(_ origin: Origin) -> Count {
+        counts.first { $0.origin == origin } ?? Count(origin: origin)
     }
 
-    public func closed(_ origin: Origin) -> FamilyCounts {
-        closed.isEmpty ? FamilyCounts() : closed[Int(origin.rawValue)]
-    }
-
+    public func opened(_ origin: Origin) -> FamilyCounts { count(origin).opened }
+    public func closed(_ origin: Origin) -> FamilyCounts { count(origin).closed }
     public func open(_ origin: Origin) -> FamilyCounts { opened(origin) - closed(origin) }
+
+    public static func == (a: OtherCounts, b: OtherCounts) -> Bool {
+        Origin.allCases.allSatisfy { a.opened($0) == b.opened($0) && a.closed($0) == b.closed($0) }
+    }
 
     /// All origins together.
     public var open: FamilyCounts {
@@ -27,38 +31,39 @@ public struct OtherCounts: Equatable, Sendable {
     }
 
     mutating func came(_ origin: Origin, _ family: SocketFamily) {
-        makeRoom()
-        opened[Int(origin.rawValue)][family] += 1
+        counts[place(origin)].opened[family] += 1
     }
 
     mutating func went(_ origin: Origin, _ family: SocketFamily) {
-        makeRoom()
-        closed[Int(origin.rawValue)][family] += 1
-    }
-
-    mutating func map(_ change: (FamilyCounts) -> FamilyCounts) {
-        opened = opened.map(change)
-        closed = closed.map(change)
+        counts[place(origin)].closed[family] += 1
     }
 
     /// A departure that was none.
     mutating func returned(_ origin: Origin, _ family: SocketFamily) {
-        makeRoom()
-        closed[Int(origin.rawValue)][family] -= 1
+        counts[place(origin)].closed[family] -= 1
     }
 
-    private mutating func makeRoom() {
-        guard opened.isEmpty else { return }
-        opened = Array(repeating: FamilyCounts(), count: Origin.allCases.count)
-        closed = opened
+    mutating func map(_ change: (FamilyCounts) -> FamilyCounts) {
+        for index in counts.indices {
+            counts[index].opened = change(counts[index].opened)
+            counts[index].closed = change(counts[index].closed)
+        }
+    }
+
+    /// Where an origin's counts are, made when there are none.
+    private mutating func place(_ origin: Origin) -> Int {
+        let index = counts.firstIndex { $0.origin.rawValue >= origin.rawValue } ?? counts.count
+        if index == counts.count || counts[index].origin != origin {
+            counts.insert(Count(origin: origin), at: index)
+        }
+        return index
     }
 
     public static func += (a: inout OtherCounts, b: OtherCounts) {
-        guard !b.isBlank else { return }
-        a.makeRoom()
-        for index in a.opened.indices {
-            a.opened[index] += b.opened[index]
-            a.closed[index] += b.closed[index]
+        for other in b.counts {
+            let index = a.place(other.origin)
+            a.counts[index].opened += other.opened
+            a.counts[index].closed += other.closed
         }
     }
 }

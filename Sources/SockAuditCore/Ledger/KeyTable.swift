@@ -1,4 +1,4 @@
-/// What a ``KeyTable`` looks things up by: whatever fits into one word, but for the word of all ones.
+/// What a ``KeyTable`` looks things up by: whatever fits into one word.
 protocol TableKey {
     init(word: UInt64)
     var word: UInt64 { get }
@@ -12,40 +12,58 @@ extension Int32: TableKey {
 /// A dictionary for small keys. Every event costs some look-ups, and Dictionary's hash, which is made for
 /// keys of any length, takes most of their time.
 ///
-/// Open addressing; the hash is a multiplication with an odd number that is another in each run, so that
+/// What it holds lies close together, and the slots of a search hold only where: a process with many sockets
+/// costs little more than they do, and one with few has no slots at all. A table from which most has gone
+/// gives the room back. The hash is a multiplication with an odd number that is another in each run, so that
 /// nobody can choose keys that collide.
 struct KeyTable<Key: TableKey, Value>: Sequence {
-    private static var free: UInt64 { .max }
+    fileprivate struct Entry {
+        var word: UInt64
+        var value: Value
+    }
 
-    /// Beside the values, so that a search touches few lines of memory.
-    private var words: ContiguousArray<UInt64> = []
-    private var stored: ContiguousArray<Value?> = []
+    /// So many are found faster without slots.
+    private static var few: Int { 4 }
+
+    private var entries: ContiguousArray<Entry> = []
+    /// Open addressing, power of two. The upper half of the key's hash, below it the entry's index + 1;
+    /// 0 is free.
+    private var slots: ContiguousArray<UInt64> = []
     private var shift: UInt64 = 64
     private let factor = tableFactor
-    private(set) var count = 0
 
-    var isEmpty: Bool { count == 0 }
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
 
     @inline(__always)
-    private func home(_ word: UInt64) -> Int { Int(truncatingIfNeeded: (word &* factor) >> shift) }
+    private static func index(_ slot: UInt64) -> Int { Int(slot & 0xFFFF_FFFF) - 1 }
 
-    /// Where the key is; nil when it is not there.
+    /// Where the key is in ``entries``; nil when it is not there.
     @inline(__always)
     private func place(_ word: UInt64) -> Int? {
-        if count == 0 { return nil }
-        var index = home(word)
-        while words[index] != word {
-            if words[index] == Self.free { return nil }
-            index = (index + 1) & (words.count - 1)
+        if slots.isEmpty {
+            for index in entries.indices where entries[index].word == word { return index }
+            return nil
         }
-        return index
+        return slot(word).map { Self.index(slots[$0]) }
+    }
+
+    @inline(__always)
+    private func slot(_ word: UInt64) -> Int? {
+        let hash = word &* factor
+        var slot = Int(truncatingIfNeeded: hash >> shift)
+        while slots[slot] != 0 {
+            if (slots[slot] ^ hash) >> 32 == 0, entries[Self.index(slots[slot])].word == word { return slot }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
     }
 
     @inline(__always)
     func contains(_ key: Key) -> Bool { place(key.word) != nil }
 
     subscript(key: Key) -> Value? {
-        @inline(__always) get { place(key.word).flatMap { stored[$0] } }
+        @inline(__always) get { place(key.word).map { entries[$0].value } }
         set {
             guard let newValue else {
                 removeValue(forKey: key)
@@ -53,81 +71,101 @@ struct KeyTable<Key: TableKey, Value>: Sequence {
             }
             let word = key.word
             if let index = place(word) {
-                stored[index] = newValue
-            } else {
-                insert(word, newValue)
+                entries[index].value = newValue
+                return
+            }
+            entries.append(Entry(word: word, value: newValue))
+            if !slots.isEmpty && entries.count * 4 <= slots.count * 3 {
+                fill(word, entries.count)
+            } else if entries.count > Self.few {
+                // A quarter stays free, so that what is not there is soon found not to be.
+                makeSlots(slots.count * 2)
             }
         }
     }
 
-    private mutating func insert(_ word: UInt64, _ value: Value) {
-        // A quarter stays free, so that what is not there is soon found not to be.
-        if (count + 1) * 4 > words.count * 3 { grow() }
-        var index = home(word)
-        while words[index] != Self.free { index = (index + 1) & (words.count - 1) }
-        words[index] = word
-        stored[index] = value
-        count += 1
+    /// - Parameter number: the entry's index + 1.
+    @inline(__always)
+    private mutating func fill(_ word: UInt64, _ number: Int) {
+        let hash = word &* factor
+        var slot = Int(truncatingIfNeeded: hash >> shift)
+        while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+        slots[slot] = hash & ~0xFFFF_FFFF | UInt64(number)
     }
 
-    private mutating func grow() {
-        let (oldWords, oldValues) = (words, stored)
-        let size = Swift.max(4, oldWords.count * 2)
-        words = ContiguousArray(repeating: Self.free, count: size)
-        stored = ContiguousArray(repeating: nil, count: size)
+    private mutating func makeSlots(_ size: Int) {
+        let size = Swift.max(Self.few * 2, size)
+        slots = []
+        slots = ContiguousArray(repeating: 0, count: size)
         shift = 64 - UInt64(size.trailingZeroBitCount)
-        count = 0
-        for (word, value) in zip(oldWords, oldValues) {
-            if let value { insert(word, value) }
-        }
+        for index in entries.indices { fill(entries[index].word, index + 1) }
     }
 
     @discardableResult
     mutating func removeValue(forKey key: Key) -> Value? {
-        guard var hole = place(key.word) else { return nil }
-        let value = stored[hole]
-        let mask = words.count - 1
+        guard let index = place(key.word) else { return nil }
+        let last = entries.count - 1
+        if !slots.isEmpty {
+            // The last entry takes the place.
+            let moved = slot(entries[last].word)
+            if let hole = slot(key.word) {
+                if let moved { slots[moved] = slots[moved] & ~0xFFFF_FFFF | UInt64(index + 1) }
+                vacate(hole)
+            }
+        }
+        let value = entries[index].value
+        entries.swapAt(index, last)
+        entries.removeLast()
+        if slots.count > 64 && entries.count * 8 < slots.count { shrink() }
+        return value
+    }
+
+    private mutating func vacate(_ slot: Int) {
+        var hole = slot
+        let mask = slots.count - 1
         // What stands behind it and could not have its own place moves up.
         var index = (hole + 1) & mask
-        while words[index] != Self.free {
-            if (index - home(words[index])) & mask >= (index - hole) & mask {
-                words[hole] = words[index]
-                stored[hole] = stored[index]
+        while slots[index] != 0 {
+            let home = Int(truncatingIfNeeded: slots[index] >> shift)
+            if (index - home) & mask >= (index - hole) & mask {
+                slots[hole] = slots[index]
                 hole = index
             }
             index = (index + 1) & mask
         }
-        words[hole] = Self.free
-        stored[hole] = nil
-        count -= 1
-        return value
+        slots[hole] = 0
+    }
+
+    private mutating func shrink() {
+        var kept: ContiguousArray<Entry> = []
+        kept.reserveCapacity(entries.count * 2)
+        kept += entries
+        entries = kept
+        makeSlots(slots.count / 4)
     }
 
     mutating func removeAll(keepingCapacity: Bool = false) {
-        words = keepingCapacity ? ContiguousArray(repeating: Self.free, count: words.count) : []
-        stored = keepingCapacity ? ContiguousArray(repeating: nil, count: stored.count) : []
-        if !keepingCapacity { shift = 64 }
-        count = 0
-    }
-
-    var keys: [Key] { map(\.key) }
-    var values: [Value] { map(\.value) }
-
-    struct Iterator: IteratorProtocol {
-        fileprivate let words: ContiguousArray<UInt64>
-        fileprivate let values: ContiguousArray<Value?>
-        fileprivate var index = 0
-
-        mutating func next() -> (key: Key, value: Value)? {
-            while index < words.count {
-                defer { index += 1 }
-                if let value = values[index] { return (Key(word: words[index]), value) }
-            }
-            return nil
+        entries.removeAll(keepingCapacity: keepingCapacity)
+        if keepingCapacity {
+            for index in slots.indices { slots[index] = 0 }
+        } else {
+            slots = []
+            shift = 64
         }
     }
 
-    func makeIterator() -> Iterator { Iterator(words: words, values: stored) }
+    var keys: [Key] { entries.map { Key(word: $0.word) } }
+    var values: [Value] { entries.map(\.value) }
+
+    struct Iterator: IteratorProtocol {
+        fileprivate var entries: ContiguousArray<Entry>.Iterator
+
+        mutating func next() -> (key: Key, value: Value)? {
+            entries.next().map { (Key(word: $0.word), $0.value) }
+        }
+    }
+
+    func makeIterator() -> Iterator { Iterator(entries: entries.makeIterator()) }
     var underestimatedCount: Int { count }
 }
 

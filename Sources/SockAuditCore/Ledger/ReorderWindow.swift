@@ -42,10 +42,30 @@ public struct ReorderWindow: Sendable {
     /// Events that wait for their turn.
     public var depth: Int { tail - head }
 
+    /// What waits, in its order.
+    public func forEach(_ body: (AuditEvent) -> Void) {
+        for index in head..<tail { body(ring[place(index)].event) }
+    }
+
     @inline(__always)
     private func place(_ index: Int) -> Int { index & (ring.count - 1) }
 
     public mutating func push(_ event: AuditEvent, _ emit: (Output) -> Void) {
+        // Most come in order.
+        if wraps == 0, event.serial >= newest {
+            newestStamp = max(newestStamp, event.stamp)
+            newest = event.serial
+            append(newest, event)
+        } else {
+            guard sort(event, emit) else { return }
+        }
+        // No more serials than that are within the span: a log that repeats itself must not pile up here.
+        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
+    }
+
+    /// Puts an event where it belongs among those that wait.
+    /// - Returns: false when its place has gone out already, and so it has too.
+    private mutating func sort(_ event: AuditEvent, _ emit: (Output) -> Void) -> Bool {
         var key = event.serial &+ wraps
         if newest > key, newest - key > Self.wrap - Self.nearWrap, newest >= Self.wrap - Self.nearWrap {
             wraps += Self.wrap
@@ -68,12 +88,17 @@ public struct ReorderWindow: Sendable {
         if key < lastOut {
             late += 1
             emit(.event(event))
-            return
+            return false
         }
         insert(key, event)
         newest = max(newest, key)
-        // No more serials than that are within the span: a log that repeats itself must not pile up here.
-        while head < tail, ring[place(head)].key &+ span <= newest || depth > span { emitHead(emit) }
+        return true
+    }
+
+    private mutating func append(_ key: UInt64, _ event: AuditEvent) {
+        if depth == ring.count { grow(event) }
+        ring[place(tail)] = (key, event)
+        tail += 1
     }
 
     /// Lets out what has waited since the last call of this: on a quiet stream nothing newer comes that
@@ -81,6 +106,11 @@ public struct ReorderWindow: Sendable {
     public mutating func age(_ emit: (Output) -> Void) {
         while head < tail, ring[place(head)].key <= aged { emitHead(emit) }
         aged = newest
+    }
+
+    /// Lets out what was entered before a time (ms), as far as nothing younger stands before it.
+    public mutating func release(before time: Int64, _ emit: (Output) -> Void) {
+        while head < tail, ring[place(head)].event.stamp < time { emitHead(emit) }
     }
 
     /// Lets everything out that waits, in order: at a table, and at the end.
@@ -101,10 +131,10 @@ public struct ReorderWindow: Sendable {
     private static let nearWrap: UInt64 = 1 << 24
 
     private mutating func emitHead(_ emit: (Output) -> Void) {
-        let (key, event) = ring[place(head)]
+        let place = place(head)
         head += 1
-        lastOut = key
-        emit(.event(event))
+        lastOut = ring[place].key
+        emit(.event(ring[place].event))
     }
 
     private mutating func insert(_ key: UInt64, _ event: AuditEvent) {

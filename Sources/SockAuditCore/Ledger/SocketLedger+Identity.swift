@@ -57,6 +57,7 @@ extension SocketLedger {
     func create(_ event: AuditEvent, byFork: Bool = false) -> ProcessAccount {
         let slot = Slot(node: event.node, pid: event.pid)
         if let old = current[slot] { end(old, stamp: old.lastStamp) }
+        foldSilent()
         let account = ProcessAccount(event: event, state: settings.live ? .running : .unknown)
         account.bornByFork = byFork
         account.script = event.script

@@ -17,14 +17,23 @@ extension SocketLedger {
     /// themselves anything cannot grow us without end.
     private static let foldedNames = 2_000
 
+    /// Ended processes of which threads may write late records, at most: with all that they held. The kernel
+    /// ends no more of them in ``dyingMilliseconds``.
+    private static let freshEnded = 2_048
+    /// Sockets that those may remember, together.
+    private static let freshSockets = 16_384
+
     /// The rows of this moment, in no order, and the start of the next interval.
     /// - Parameter now: milliseconds since the epoch; nil from an input, where a process's time
     ///   runs to its last event.
     /// - Parameter open: what rows are to tell of their open sockets; nil for nothing.
     public func takeRows(now: Int64?, open: OpenSocketRequest? = nil) -> [Row] {
         var rows: [Row] = []
-        for account in ended.dropFirst(endedHead) { collect(account, now, open, &rows) }
-        for account in current.values where !account.hasEnded { collect(account, now, open, &rows) }
+        rows.reserveCapacity(past.count + current.count + folded.count)
+        past.forEach { rows.append($0.row(names)) }
+        past.change { $0.startInterval() }
+        for account in fresh.dropFirst(freshHead) { collect(account, now, open, &rows) }
+        for (_, account) in current where !account.hasEnded { collect(account, now, open, &rows) }
         for (key, fold) in folded { rows.append(row(key, fold)) }
         for key in folded.keys {
             folded[key]?.figures.socketLast = FamilyCounts()
@@ -76,34 +85,91 @@ extension SocketLedger {
         return row
     }
 
-    /// Books an ended account, and folds the oldest ones beyond the bound.
+    /// Books an ended account. Of older ones only the figures are kept, and the oldest fold.
     func keepEnded(_ account: ProcessAccount) {
-        ended.append(account)
-        while ended.count - endedHead > settings.endedRows {
-            let oldest = ended[endedHead]
-            endedHead += 1
+        fresh.append(account)
+        freshSockets += account.descriptors.remembered
+        let most = min(settings.endedRows, Self.freshEnded)
+        while fresh.count - freshHead > most
+            || (freshSockets > Self.freshSockets && fresh.count - freshHead > 1)
+        {
+            let oldest = fresh[freshHead]
+            freshHead += 1
+            freshSockets = max(0, freshSockets - oldest.descriptors.remembered)
             let slot = Slot(node: oldest.node, pid: oldest.pid)
             if current[slot] === oldest { current[slot] = nil }
-            if oldest.inScope { fold(oldest) }
+            guard oldest.inScope else { continue }
+            if let gone = past.add(EndedProcess(oldest), most: settings.endedRows - most) { fold(gone) }
         }
-        if endedHead > 1_024 && endedHead * 2 > ended.count {
-            ended.removeFirst(endedHead)
-            endedHead = 0
+        if freshHead * 2 > fresh.count {
+            fresh.removeFirst(freshHead)
+            freshHead = 0
         }
     }
 
-    private func fold(_ account: ProcessAccount) {
-        var key = FoldKey(node: account.node, name: account.comm, unit: account.unit)
+    private func fold(_ process: EndedProcess) {
+        var key = FoldKey(node: process.node, name: process.comm, unit: process.unit)
         if folded[key] == nil && folded.count >= Self.foldedNames { (key.name, key.unit) = (.none, .none) }
         var fold = folded[key] ?? FoldedAccount()
-        if account.descriptors.unsure > 0 {
+        if process.unsure > 0 {
             foldedUnsure.processes += 1
-            foldedUnsure.sockets += account.descriptors.unsure
+            foldedUnsure.sockets += process.unsure
         }
         fold.processes += 1
-        fold.figures += account.figures
-        fold.first = min(fold.first, account.start)
-        fold.drift += account.drift
+        fold.figures += process.figures
+        fold.first = min(fold.first, process.start)
+        fold.drift += process.drift
         folded[key] = fold
+    }
+
+    /// Processes that hold nothing are kept so many, where nobody can tell whether they still run.
+    private static let quiet = 4_096
+
+    /// From an input alone: a process that was killed leaves no record of its end. Those that hold nothing
+    /// and have been silent for the longest are taken for ended, before the memory is full of them.
+    func foldSilent() {
+        guard !settings.live, current.count >= silentCheck else { return }
+        var silent: [ProcessAccount] = []
+        for (_, account) in current where !account.hasEnded && account.share == nil {
+            if account.descriptors.isEmpty { silent.append(account) }
+        }
+        if silent.count > Self.quiet {
+            silent.sort { ($0.lastStamp, $0.pid) < ($1.lastStamp, $1.pid) }
+            for account in silent.dropLast(Self.quiet / 2) {
+                current[Slot(node: account.node, pid: account.pid)] = nil
+                guard account.inScope, !account.descriptors.isBlank else { continue }
+                if account.usesRing { endedRingUsers += 1 }
+                fold(EndedProcess(account))
+            }
+        }
+        silentCheck = max(2 * Self.quiet, current.count + current.count / 2)
+    }
+
+    /// The names that some account bears, or something that is remembered.
+    public func markNames(_ mark: (NameID) -> Void) {
+        func markAll(_ account: ProcessAccount) {
+            for id in [
+                account.node, account.comm, account.exe, account.script, account.otherComm, account.unit,
+            ] {
+                mark(id)
+            }
+            for (_, descriptor) in account.descriptors.live { mark(descriptor.thread) }
+        }
+        for (_, account) in current { markAll(account) }
+        for account in fresh.dropFirst(freshHead) { markAll(account) }
+        past.forEach {
+            mark($0.node)
+            mark($0.comm)
+            mark($0.exe)
+            mark($0.unit)
+        }
+        for key in folded.keys {
+            mark(key.node)
+            mark(key.name)
+            mark(key.unit)
+        }
+        strangers.markNames(mark)
+        for id in gaps.programs { mark(id) }
+        for id in recentGaps.programs { mark(id) }
     }
 }

@@ -74,7 +74,7 @@ extension SocketLedger {
     /// Call it after the stream was drained and before the first reading.
     public func beginLook() {
         epoch &+= 1
-        for account in current.values where !account.hasEnded { account.descriptors.beginLook() }
+        for (_, account) in current where !account.hasEnded { account.descriptors.beginLook() }
     }
 
     /// Processes in scope that hold, or held, an io_uring.
@@ -84,9 +84,16 @@ extension SocketLedger {
 
     /// Processes whose closes and releases may be mistaken for each other, and how many of them.
     public var unsure: (processes: Int, sockets: Int) {
-        let accounts = current.values.filter { $0.inScope && !$0.hasEnded } + ended.dropFirst(endedHead)
-        let counts = accounts.filter(\.inScope).map(\.descriptors.unsure).filter { $0 > 0 }
-        return (counts.count + foldedUnsure.processes, counts.reduce(foldedUnsure.sockets, +))
+        var sum = foldedUnsure
+        func add(_ unsure: Int) {
+            if unsure > 0 { sum = (sum.processes + 1, sum.sockets + unsure) }
+        }
+        for (_, account) in current where account.inScope && !account.hasEnded {
+            add(account.descriptors.unsure)
+        }
+        for account in fresh.dropFirst(freshHead) where account.inScope { add(account.descriptors.unsure) }
+        past.forEach { add($0.unsure) }
+        return sum
     }
 
     /// The processes about which the records and the first reading disagree; read these again
@@ -159,6 +166,7 @@ extension SocketLedger {
         for (account, sockets) in strange {
             adopt(account, sockets, recentGaps.widen(look, for: account), &result)
         }
+        knownInodes = nil
         recentGaps = gaps
         for (slot, account) in current where !account.hasEnded {
             account.descriptors.settled(before: now)

@@ -4,14 +4,16 @@ extension SocketLedger {
     ///
     /// - Parameter now: milliseconds since the epoch. Threads of what ended right before may still write.
     public func beginWindow(node: NameID, at now: Int64) {
-        for account in current.values where account.node == node { account.beginWindow() }
-        ended = ended.dropFirst(endedHead).filter { account in
+        for (slot, account) in current where slot.node == node { account.beginWindow() }
+        past.removeAll { $0.node == node }
+        fresh = fresh.dropFirst(freshHead).filter { account in
             if account.node != node { return true }
             guard (account.ended ?? .min) + Self.dyingMilliseconds >= now else { return false }
             account.beginWindow()
             return true
         }
-        endedHead = 0
+        freshHead = 0
+        freshSockets = fresh.reduce(0) { $0 + $1.descriptors.remembered }
         folded = folded.filter { $0.key.node != node }
     }
 }

@@ -51,10 +51,16 @@ public final class SocketLedger {
 
     /// The account that a pid's next event belongs to.
     var current = KeyTable<Slot, ProcessAccount>()
-    /// Ended accounts with something to show, oldest first, from `endedHead` on. The latest owner
+    /// The latest ended accounts with something to show, oldest first, from `freshHead` on. The latest owner
     /// of a pid stays in `current` too, for records that threads write late.
-    var ended: [ProcessAccount] = []
-    var endedHead = 0
+    var fresh: [ProcessAccount] = []
+    var freshHead = 0
+    /// Sockets that they remember.
+    var freshSockets = 0
+    /// Those before them.
+    var past = Newest<EndedProcess>()
+    /// How many accounts there are when ``foldSilent()`` looks again.
+    var silentCheck = 8_192
     /// Ended accounts that were folded, by name.
     var folded: [FoldKey: FoldedAccount] = [:]
     /// What processes did that had nothing on the books; bounded.

@@ -45,4 +45,11 @@ struct StrangerMemory {
         if entries[place].slot != slot { entries[place] = (slot, Stranger()) }
         body(&entries[place].stranger)
     }
+
+    func markNames(_ mark: (NameID) -> Void) {
+        for entry in entries {
+            mark(entry.stranger.comm)
+            mark(entry.stranger.exe)
+        }
+    }
 }

@@ -17,7 +17,9 @@ public enum CSVTable {
 
     private static func line(_ cells: [String]) -> String { cells.joined(separator: ",") + "\r\n" }
 
-    private static var columns: [Column] { tableColumns + processColumns + figureColumns + otherColumns }
+    private static var columns: [Column] {
+        tableColumns + processColumns + figureColumns + otherColumns + limitColumns
+    }
 
     /// The same in all rows of a table: a row taken out of the file still says how far to believe it.
     private static var tableColumns: [Column] {
@@ -76,6 +78,14 @@ public enum CSVTable {
             columns.append((name + "open", { "\($1.figures.others.open(origin).total)" }))
         }
         return columns
+    }
+
+    /// Known of a process that runs, and when live, only.
+    private static var limitColumns: [Column] {
+        [
+            ("descriptors", { $1.descriptors > 0 ? "\($1.descriptors)" : "" }),
+            ("descriptor_limit", { $1.descriptorLimit > 0 ? "\($1.descriptorLimit)" : "" }),
+        ]
     }
 
     private static func identity(_ id: UInt32) -> String { id == AuditEvent.unset ? "" : "\(id)" }

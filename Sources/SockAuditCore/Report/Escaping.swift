@@ -5,13 +5,20 @@
 /// UTF-8 become visible escapes. A backslash is doubled, so that no name can fake an escape.
 public enum Escaping {
     /// For a terminal, a text report or a message.
-    public static func visible(_ bytes: [UInt8]) -> String {
+    public static func visible(_ bytes: [UInt8]) -> String { visible(bytes, keepsBackslashes: false) }
+
+    /// A sentence of ours: the names in it are escaped already, and are not to be escaped twice.
+    public static func sentence(_ text: String) -> String {
+        visible(Array(text.utf8), keepsBackslashes: true)
+    }
+
+    private static func visible(_ bytes: [UInt8], keepsBackslashes: Bool) -> String {
         var out = ""
         decode(bytes) { piece in
             switch piece {
             case .byte(let byte): out += "\\x" + hex(UInt32(byte), 2)
             case .scalar(let scalar):
-                if scalar == "\\" {
+                if scalar == "\\" && !keepsBackslashes {
                     out += "\\\\"
                 } else if isHidden(scalar) {
                     out +=
@@ -47,9 +54,14 @@ public enum Escaping {
     public static func json(_ text: String) -> String { json(Array(text.utf8)) }
 
     /// For text and attribute values of HTML, in double quotes.
-    public static func html(_ bytes: [UInt8]) -> String {
+    public static func html(_ bytes: [UInt8]) -> String { markup(visible(bytes)) }
+
+    /// As ``sentence(_:)``, for HTML.
+    public static func htmlSentence(_ text: String) -> String { markup(sentence(text)) }
+
+    private static func markup(_ text: String) -> String {
         var out = ""
-        for scalar in visible(bytes).unicodeScalars {
+        for scalar in text.unicodeScalars {
             switch scalar {
             case "&": out += "&amp;"
             case "<": out += "&lt;"

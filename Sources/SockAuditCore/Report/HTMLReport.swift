@@ -8,6 +8,8 @@ public enum HTMLReport {
         public var utcOffset = 0
         /// The sockets that are counted (`--family`).
         public var families = SocketFamily.allCases
+        /// All columns: who, and the sockets that came another way (`--wide`).
+        public var wide = false
 
         public init() {}
     }
@@ -15,10 +17,16 @@ public enum HTMLReport {
     /// Rows beyond it are told as a number: a page of tens of thousands is no use to anyone.
     static let rowLimit = 1_000
 
-    public static func render(_ snapshot: Snapshot, _ history: RunHistory, style: Style) -> String {
+    /// - Parameters:
+    ///   - head: what the page is to say of the run,
+    ///   - end: and of its tables, this one among them.
+    /// - Returns: the page, with the hash of it as its last line.
+    public static func render(
+        _ snapshot: Snapshot, _ history: RunHistory, head: ReportHead, end: ReportEnd, style: Style
+    ) -> String {
         let title = text(snapshot.head.host.isEmpty ? "sockaudit" : "sockaudit \(snapshot.head.host)")
-        return """
-            <!DOCTYPE html>
+        let page = """
+            \(ReportFrame.htmlHead)
             <html lang="en">
             <head>
             <meta charset="utf-8">
@@ -32,16 +40,16 @@ public enum HTMLReport {
             </style>
             </head>
             <body class="\(snapshot.verdict.rawValue)">
-            \(heading(snapshot, style))
+            \(heading(snapshot, head, end, style))
             \(HTMLChart.overview(history, style))
-            \(HTMLRows.table(snapshot, history, style))
-            \(LeakHTML.section(snapshot, utcOffset: style.utcOffset))
-            \(footer(snapshot))
+            \(HTMLRows.table(snapshot, history, style))\(LeakHTML.section(snapshot, utcOffset: style.utcOffset))
+            \(footer)
             <script>\(HTMLStyle.script)</script>
             </body>
             </html>
 
             """
+        return ReportFrame.sealed(page, .html)
     }
 
     private static var policy: String {
@@ -53,7 +61,9 @@ public enum HTMLReport {
 
     // MARK: the verdict on top
 
-    private static func heading(_ snapshot: Snapshot, _ style: Style) -> String {
+    private static func heading(
+        _ snapshot: Snapshot, _ run: ReportHead, _ end: ReportEnd, _ style: Style
+    ) -> String {
         let head = snapshot.head
         let scope = head.scope == ["all"] ? "all processes" : head.scope.joined(separator: " ")
         var html = "<header>\n<h1>Sockets that stay open <span>\(text(head.host))</span></h1>\n"
@@ -63,15 +73,20 @@ public enum HTMLReport {
         if !head.reasons.isEmpty {
             html += "<ul>\n"
             for reason in head.reasons {
-                html += "<li>\(reason.code.verdict == nil ? "note: " : "")\(text(reason.text))</li>\n"
+                html +=
+                    "<li>\(reason.code.verdict == nil ? "note: " : "")\(Escaping.htmlSentence(reason.text))</li>\n"
             }
             html += "</ul>\n"
         }
-        html += "</section>\n<dl>\n"
-        func fact(_ name: String, _ value: String) {
-            html += "<div><dt>\(name)</dt><dd>\(value)</dd></div>\n"
+        if let worst = end.verdict, worst.isWorse(than: snapshot.verdict) {
+            html +=
+                "<p class=\"earlier\">An earlier table of this run was \(worst.rawValue.uppercased()).</p>\n"
         }
-        fact("Scope", text(scope + (head.scopeNote.isEmpty ? "" : " (\(head.scopeNote))")))
+        html += "</section>\n<dl>\n"
+        func fact(_ name: String, _ value: String) { html += Self.fact(name, value) }
+        fact(
+            "Scope",
+            text(scope) + (head.scopeNote.isEmpty ? "" : Escaping.htmlSentence(" (\(head.scopeNote))")))
         fact("Table", "\(head.sequence)\(head.final ? ", the last" : "")")
         fact(
             head.fromInput ? "Span" : "Interval", text("\(TimeText.seconds(head.interval)) s"))
@@ -79,8 +94,11 @@ public enum HTMLReport {
         fact("Until", time(head.time, style))
         if !head.mode.isEmpty { fact("Mode", text(head.mode)) }
         fact("Events", "\(head.eventsSeen) seen, \(head.eventsUsed) used, \(head.eventsLost) lost")
-        fact("Kernel", text(head.kernel))
-        return html + "</dl>\n</header>"
+        return html + "</dl>\n\(HTMLRun.details(run, end))\n</header>"
+    }
+
+    static func fact(_ name: String, _ value: String) -> String {
+        "<div><dt>\(name)</dt><dd>\(value)</dd></div>\n"
     }
 
     private static func meaning(_ verdict: Verdict) -> String {
@@ -100,9 +118,8 @@ public enum HTMLReport {
             + "\(TimeText.dateAndTime(milliseconds, offset: style.utcOffset))\(zone)</time>"
     }
 
-    private static func footer(_ snapshot: Snapshot) -> String {
+    private static let footer =
         "<footer>StillOPEN = SocketTOT - CloseTOT - Released. Released: gone without a close, at exit, at exec,"
-            + " by dup2 over them, or found gone in /proc. Sockets that came another way (accept, fork, dup) are"
-            + " in none of these figures, but in OthersOPEN. The small lines have each a scale of its own.</footer>"
-    }
+        + " by dup2 over them, or found gone in /proc. Sockets that came another way (accept, fork, dup) are"
+        + " in none of these figures, but in OthersOPEN. The small lines have each a scale of its own.</footer>"
 }

@@ -9,6 +9,8 @@ enum HTMLRows {
         let showsNode: Bool
         let showsDrift: Bool
         let showsLines: Bool
+        let showsUser: Bool
+        let showsDescriptors: Bool
         /// Beside StillOPEN, which is what the page is about and stands where a phone shows it.
         var figures: [Figure] = [
             ("SocketTOT", { $0.socketTotal }), ("SocketLAST", { $0.socketLast }),
@@ -16,24 +18,35 @@ enum HTMLRows {
             ("Released", { $0.released }),
         ]
 
-        init(_ table: Snapshot, _ history: RunHistory) {
+        init(_ table: Snapshot, _ history: RunHistory, wide: Bool) {
             rows = table.rows.prefix(HTMLReport.rowLimit)
             showsNode = rows.contains { !$0.node.isEmpty }
             showsDrift = rows.contains { $0.drift != 0 }
             showsLines = history.times.count > 1
-            if !table.totals.others.open.isZero { figures.append(("OthersOPEN", { $0.others.open })) }
+            showsUser = wide
+            showsDescriptors = wide && rows.contains { $0.descriptors > 0 }
+            if wide || !table.totals.others.open.isZero {
+                figures.append(("OthersOPEN", { $0.others.open }))
+            }
+            // By the way they came, where any did: how many are open.
+            for origin in Origin.allCases where wide && !table.totals.others.opened(origin).isZero {
+                figures.append((origin.title, { $0.others.open(origin) }))
+            }
         }
     }
 
     private static var open: Figure { ("StillOPEN", { $0.stillOpen }) }
 
     static func table(_ table: Snapshot, _ history: RunHistory, _ style: HTMLReport.Style) -> String {
-        let shape = Shape(table, history)
+        let shape = Shape(table, history, wide: style.wide)
         var html =
             "<section>\n<h2>Processes</h2>\n\(choice(style))<div class=\"box\" tabindex=\"0\">\n<table>\n"
         html += "<thead>\(titles(shape))</thead>\n<tbody>\n"
         for row in shape.rows { html += line(row, shape, history) }
         html += "</tbody>\n<tfoot>\(totals(table, shape))</tfoot>\n</table>\n</div>\n"
+        if let next = NextLook.line(table) {
+            html += "<p class=\"next\">\(Escaping.htmlSentence(String(next.dropLast())))</p>\n"
+        }
         if shape.rows.isEmpty { html += "<p class=\"quiet\">no sockets yet</p>\n" }
         let left = table.hidden + table.rows.count - shape.rows.count
         if left > 0 { html += "<p class=\"quiet\">and \(left) more, which the totals contain</p>\n" }
@@ -50,6 +63,8 @@ enum HTMLRows {
         if shape.showsLines { html += title("Over time", "plain") }
         html += shape.figures.map { title($0.title) }.joined()
         if shape.showsDrift { html += title("Drift") }
+        if shape.showsDescriptors { html += title("FDs") }
+        if shape.showsUser { html += title("AUID") }
         return html + title("State", "") + title("Duration") + "</tr>"
     }
 
@@ -67,6 +82,14 @@ enum HTMLRows {
         }
         html += shape.figures.map { cell($0, row.figures) }.joined()
         if shape.showsDrift { html += "<td class=\"n\">\(row.drift)</td>" }
+        if shape.showsDescriptors {
+            html += "<td class=\"n\" data-v=\"\(row.descriptors)\">\(TextTable.descriptors(row))</td>"
+        }
+        if shape.showsUser {
+            let isUnset = row.auid == AuditEvent.unset
+            html +=
+                "<td class=\"n\" data-v=\"\(isUnset ? -1 : Int(row.auid))\">\(isUnset ? "-" : "\(row.auid)")</td>"
+        }
         html += "<td>\(row.state.rawValue)\(row.grows ? " grows" : "")</td>"
         html += "<td class=\"n\" data-v=\"\(Int(max(0, min(row.duration, 1e12)) * 1_000))\">"
         return html + "\(TimeText.duration(row.duration))</td></tr>\n"
@@ -78,7 +101,9 @@ enum HTMLRows {
         html += cell(open, table.totals)
         if shape.showsLines { html += "<td></td>" }
         html += shape.figures.map { cell($0, table.totals) }.joined()
-        if shape.showsDrift { html += "<td></td>" }
+        for isShown in [shape.showsDrift, shape.showsDescriptors, shape.showsUser] where isShown {
+            html += "<td></td>"
+        }
         return html + "<td></td><td></td></tr>"
     }
 

@@ -142,6 +142,13 @@ enum HTMLStyle {
         [aria-sort=descending] button::after { content: "\\2193"; margin-left: .25em; }
         .spark { display: block; width: 7.5rem; height: 1.5rem; overflow: visible; }
         .spark path { stroke: var(--l0); stroke-width: 1.5; }
+        code { font: .8125rem/1.5 ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace; }
+        .run { margin-top: 1rem; }
+        summary { color: var(--quiet); cursor: pointer; font-size: .875rem; }
+        .run dl { margin: .5rem 0; }
+        .run ol { margin: .5rem 0; padding-left: 2rem; color: var(--quiet); }
+        .run p { margin: .5rem 0; font-size: .8125rem; }
+        .verdict .earlier { margin-top: .375rem; }
         footer { margin-top: 1.5rem; font-size: .8125rem; }
         @media (max-width: 40rem) {
           body { padding: .875rem; }
@@ -164,6 +171,7 @@ enum HTMLStyle {
           .spark { width: 5rem; height: 1rem; }
           figure, tr, .verdict { break-inside: avoid; }
           h2 { break-after: avoid; }
+          details::details-content { content-visibility: visible; height: auto; }
           tfoot { display: table-row-group; }
           #f0:checked + label, input[name=family], input[name=family]:not(:checked) + label, th button::after { display: none; }
         }

@@ -2,7 +2,26 @@
 public enum JSONLines {
     public static let schema = "sockaudit.table/1"
 
-    public static func render(_ snapshot: Snapshot) -> String {
+    public static func render(_ snapshot: Snapshot) -> String { pieces(snapshot).joined() }
+
+    /// The line in pieces, so that nobody needs to hold all of it: of ten thousand rows it has megabytes.
+    public static func pieces(_ snapshot: Snapshot) -> TablePieces {
+        var index = 0
+        return TablePieces(first: head(snapshot)) {
+            if index > snapshot.rows.count { return nil }
+            var text = ""
+            let end = min(index + TablePieces.rows, snapshot.rows.count)
+            for place in index..<end { text += (place == 0 ? "" : ",") + row(snapshot.rows[place]) }
+            index = end
+            if end == snapshot.rows.count {
+                text += "],\"hidden_rows\":\(snapshot.hidden)}\n"
+                index += 1
+            }
+            return text
+        }
+    }
+
+    private static func head(_ snapshot: Snapshot) -> String {
         let head = snapshot.head
         var line = "{\"schema\":\"\(schema)\""
         line += ",\"host\":\(Escaping.json(head.host)),\"kernel\":\(Escaping.json(head.kernel))"
@@ -16,10 +35,7 @@ public enum JSONLines {
         line +=
             ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
         if let seconds = head.olderThan { line += ",\"older_than\":\(number(seconds))" }
-        line += ",\"totals\":{\(figures(snapshot.totals))}"
-        line += ",\"rows\":[\(snapshot.rows.map(row).joined(separator: ","))]"
-        line += ",\"hidden_rows\":\(snapshot.hidden)}\n"
-        return line
+        return line + ",\"totals\":{\(figures(snapshot.totals))},\"rows\":["
     }
 
     private static func reason(_ reason: Reason) -> String {
@@ -37,6 +53,9 @@ public enum JSONLines {
             ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
         text +=
             ",\"duration\":\(number(row.duration)),\"state\":\"\(row.state.rawValue)\",\"drift\":\(row.drift)"
+        // Known of a process that runs, and when live, only.
+        if row.descriptors > 0 { text += ",\"descriptors\":\(row.descriptors)" }
+        if row.descriptorLimit > 0 { text += ",\"descriptor_limit\":\(row.descriptorLimit)" }
         if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
         text += LeakJSON.keys(row)
         return text + ",\(figures(row.figures))}"

@@ -1,5 +1,16 @@
 /// A file for node exporter's textfile collector, in Prometheus' text format 0.0.4.
 public enum PrometheusText {
+    /// The figures between what a report says of its run, and the hash of it all; to Prometheus these lines
+    /// are comments.
+    public static func report(
+        _ sums: MetricSums, _ snapshot: Snapshot, head: ReportHead, end: ReportEnd,
+        families: [SocketFamily] = SocketFamily.allCases
+    ) -> String {
+        ReportFrame.sealed(
+            ReportFrame.head(head, .comments) + render(sums, snapshot, families: families)
+                + ReportFrame.end(end, .comments), .comments)
+    }
+
     /// - Parameter families: the sockets that are counted (`--family`).
     public static func render(
         _ sums: MetricSums, _ snapshot: Snapshot, families: [SocketFamily] = SocketFamily.allCases

@@ -111,12 +111,13 @@ public struct ReportCheck {
     }
 
     private static func isHead(_ line: [UInt8]) -> Bool {
-        line.elementsEqual((ReportFrame.commentHead + "\n").utf8)
-            || line.elementsEqual((ReportFrame.jsonHead + "\n").utf8)
+        [ReportFrame.commentHead, ReportFrame.jsonHead, ReportFrame.htmlHead].contains {
+            line.elementsEqual(($0 + "\n").utf8)
+        }
     }
 
     private static func seal(_ line: [UInt8]) -> ArraySlice<UInt8>? {
-        for form in [ReportFrame.commentSeal, ReportFrame.jsonSeal] {
+        for form in [ReportFrame.commentSeal, ReportFrame.jsonSeal, ReportFrame.htmlSeal] {
             let (before, after) = (Array(form.before.utf8), Array(form.after.utf8))
             let size = before.count + 64 + after.count
             guard line.count == size, line.starts(with: before), line.suffix(after.count).elementsEqual(after)

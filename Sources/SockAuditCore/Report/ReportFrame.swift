@@ -70,48 +70,61 @@ extension Verdict {
 /// in a row figures follow.
 public enum ReportFrame {
     public enum Form: Sendable {
-        /// Lines that begin with `# `.
+        /// Lines that begin with `# `: text, and comments of Prometheus' text format.
         case comments
+        /// The same for what splits lines at commas.
+        case csv
         case json
-        /// None: a form that has no place for them (CSV).
-        case bare
+        /// A page: what it says of the run is part of it (``HTMLReport``); its first and last lines are ours.
+        case html
     }
 
     public static let schema = "sockaudit.report/1"
     static let jsonStart = "{\"schema\":\"\(schema)\",\"part\":"
     static let commentHead = "# sockaudit report 1"
     static let jsonHead = jsonStart + "\"begin\"}"
+    static let htmlHead = "<!DOCTYPE html><!-- sockaudit report 1 -->"
     static let commentSeal = (before: "# sha256 ", after: "")
     static let jsonSeal = (before: jsonStart + "\"seal\",\"sha256\":\"", after: "\"}")
+    static let htmlSeal = (before: "<!-- sha256 ", after: " -->")
 
     public static func head(_ head: ReportHead, _ form: Form) -> String {
         switch form {
-        case .json:
-            var line = jsonHead + "\n" + jsonStart
-            line += "\"head\",\"host\":\(Escaping.json(head.host)),\"kernel\":\(Escaping.json(head.kernel))"
-            line += ",\"boot_id\":\(text(head.boot)),\"version\":\(Escaping.json(head.version))"
-            line += ",\"scope\":\(list(head.scope)),\"source\":\(Escaping.json(head.source))"
-            line += ",\"mode\":\(Escaping.json(head.mode)),\"started\":\"\(TimeText.iso(head.started))\""
-            line += ",\"continued\":\(head.isContinued),\"rules\":\(head.rules.map(list) ?? "null")"
-            return line + ",\"rules_sha256\":\(head.rulesHash.map { "\"\($0)\"" } ?? "null")}\n"
-        case .comments:
-            var lines = [commentHead]
-            if head.isContinued { lines.append("# continued: the run began in an earlier file") }
-            lines += ["# host: \(clean(head.host))", "# kernel: \(clean(head.kernel))"]
-            if !head.boot.isEmpty { lines.append("# boot id: \(clean(head.boot))") }
-            lines += [
-                "# version: sockaudit \(clean(head.version))",
-                "# scope: \(head.scope.map(clean).joined(separator: " "))", "# source: \(clean(head.source))",
-            ]
-            if !head.mode.isEmpty { lines.append("# mode: \(clean(head.mode))") }
-            lines.append("# started: \(TimeText.iso(head.started))")
-            if let rules = head.rules, let hash = head.rulesHash {
-                lines.append("# rules: \(rules.count), SHA-256 \(hash)")
-                lines += rules.map { "#   \(clean($0))" }
-            }
-            return lines.map { $0 + "\n" }.joined()
-        case .bare: return ""
+        case .json: jsonHead(head)
+        case .comments: headComments(head).map { $0 + "\n" }.joined()
+        case .csv: headComments(head).map { cell($0) + "\n" }.joined()
+        case .html: ""
         }
+    }
+
+    private static func jsonHead(_ head: ReportHead) -> String {
+        var line = jsonHead + "\n" + jsonStart
+        line += "\"head\",\"host\":\(Escaping.json(head.host)),\"kernel\":\(Escaping.json(head.kernel))"
+        line += ",\"boot_id\":\(text(head.boot)),\"version\":\(Escaping.json(head.version))"
+        line += ",\"scope\":\(list(head.scope)),\"source\":\(Escaping.json(head.source))"
+        line += ",\"mode\":\(Escaping.json(head.mode)),\"started\":\"\(TimeText.iso(head.started))\""
+        line += ",\"continued\":\(head.isContinued),\"rules\":\(head.rules.map(list) ?? "null")"
+        return line + ",\"rules_sha256\":\(head.rulesHash.map { "\"\($0)\"" } ?? "null")}\n"
+    }
+
+    private static func headComments(_ head: ReportHead) -> [String] {
+        var lines = [commentHead]
+        if head.isContinued { lines.append("# continued: the run began in an earlier file") }
+        lines += ["# host: \(clean(head.host))", "# kernel: \(clean(head.kernel))"]
+        if !head.boot.isEmpty { lines.append("# boot id: \(clean(head.boot))") }
+        lines += [
+            "# version: sockaudit \(clean(head.version))",
+            "# scope: \(head.scope.map(clean).joined(separator: " "))", "# source: \(clean(head.source))",
+        ]
+        if !head.mode.isEmpty { lines.append("# mode: \(clean(head.mode))") }
+        lines.append("# started: \(TimeText.iso(head.started))")
+        if let rules = head.rules, let hash = head.rulesHash {
+            lines.append("# rules: \(rules.count), SHA-256 \(hash)")
+            lines += rules.map { "#   \(clean($0))" }
+        } else {
+            lines.append("# rules: none were put in")
+        }
+        return lines
     }
 
     public static func end(_ end: ReportEnd, _ form: Form) -> String {
@@ -122,7 +135,7 @@ public enum ReportFrame {
             line += ",\"tables\":\(end.tables),\"missing\":\(end.missing)"
             line += ",\"events\":{\"seen\":\(end.seen),\"used\":\(end.used),\"lost\":\(end.lost)}"
             return line + ",\"verdict\":\(end.verdict.map { "\"\($0.rawValue)\"" } ?? "null")}\n"
-        case .comments:
+        case .comments, .csv:
             var lines = [
                 end.continues ? "# end of this file; the run continues in another" : "# end",
                 "# from: \(TimeText.iso(end.from))", "# to: \(TimeText.iso(end.to))",
@@ -131,15 +144,38 @@ public enum ReportFrame {
             ]
             if let verdict = end.verdict { lines.append("# verdict: \(verdict.rawValue.uppercased())") }
             return lines.map { $0 + "\n" }.joined()
-        case .bare: return ""
+        case .html: return ""
         }
     }
 
     /// - Parameter hash: of all from the head's first byte to here, in hexadecimal.
     public static func seal(_ hash: String, _ form: Form) -> String {
-        if form == .bare { return "" }
-        let around = form == .json ? jsonSeal : commentSeal
+        let around =
+            switch form {
+            case .json: jsonSeal
+            case .html: htmlSeal
+            case .comments, .csv: commentSeal
+            }
         return around.before + hash + around.after + "\n"
+    }
+
+    /// A report that is written whole, with its last line.
+    public static func sealed(_ whole: String, _ form: Form) -> String {
+        whole + seal(SHA256.hex(whole), form)
+    }
+
+    /// A program's path stands in the rules: where a spreadsheet would begin a new cell there, the cell must
+    /// be no formula.
+    private static func cell(_ line: String) -> String {
+        let characters = Array(line)
+        return characters.indices.map { index in
+            guard let code = [",": "\\x2c", ";": "\\x3b"][characters[index]] else {
+                return String(characters[index])
+            }
+            let next = characters[(index + 1)...].first { $0 != " " }
+            let isHarmless = next.map { $0.isASCII && ($0.isLetter || $0.isNumber) } ?? true
+            return isHarmless ? String(characters[index]) : code
+        }.joined()
     }
 
     private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }

@@ -17,16 +17,43 @@ public enum TextTable {
     private static let gap = "  "
 
     public static func render(_ whole: Snapshot, style: Style) -> String {
+        pieces(whole, style: style).joined()
+    }
+
+    /// The table in pieces: cells are made when their line is, and before that once for their widths.
+    public static func pieces(_ whole: Snapshot, style: Style) -> TablePieces {
         // Rows without a socket() of their own have only zeros in the plain table's columns.
-        let snapshot = style.wide ? whole : whole.keeping { !$0.figures.socketTotal.isZero }
+        let isShown = { (row: Row) in style.wide || !row.figures.socketTotal.isZero }
+        let snapshot = whole.rows.allSatisfy(isShown) ? whole : whole.keeping(isShown)
         let showsReleased = style.wide || !snapshot.totals.released.isZero
         let showsNode = snapshot.rows.contains { !$0.node.isEmpty }
-        var columns = identityColumns(snapshot, style, showsNode)
-        for figure in figureColumns(snapshot, style, showsReleased) { columns.append(figure) }
-        var text = heading(snapshot, style)
-        text += "\n" + layout(columns, rows: lines(snapshot, style).count)
-        if snapshot.rows.isEmpty { text += "no sockets yet\n" }
-        if let next = NextLook.line(snapshot) { text += next }
+        let columns = identityColumns(style, showsNode) + figureColumns(snapshot, style, showsReleased)
+        let lines = Lines(snapshot: snapshot, families: [nil] + style.families)
+        let widths = widths(columns, lines)
+        var row = 0
+        var isDone = false
+        let titles = layout(columns, columns.map(\.title), widths)
+        return TablePieces(first: heading(snapshot, style) + "\n" + titles) {
+            if isDone { return nil }
+            var text = ""
+            let end = min(row + TablePieces.rows, lines.rows)
+            for place in row..<end {
+                for line in lines.of(row: place) {
+                    text += layout(columns, columns.map { $0.cell(line) }, widths)
+                }
+            }
+            row = end
+            if row == lines.rows {
+                text += tail(snapshot, of: whole, style)
+                isDone = true
+            }
+            return text
+        }
+    }
+
+    private static func tail(_ snapshot: Snapshot, of whole: Snapshot, _ style: Style) -> String {
+        var text = snapshot.rows.isEmpty ? "no sockets yet\n" : ""
+        if let next = NextLook.line(whole) { text += next }
         if let growth = GrowthNote.line(whole) { text += growth }
         if snapshot.hidden > 0 { text += "and \(snapshot.hidden) more (--top); the totals contain them\n" }
         text += LeakText.block(whole, utcOffset: style.utcOffset)
@@ -39,7 +66,7 @@ public enum TextTable {
         let head = snapshot.head
         var scope =
             head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
-        if !head.scopeNote.isEmpty { scope += " (\(clean(head.scopeNote)))" }
+        if !head.scopeNote.isEmpty { scope += " (\(Escaping.sentence(head.scopeNote)))" }
         var title = ["SockClosePercPar", clean(head.host), scope]
         title.append(
             "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s"
@@ -54,7 +81,7 @@ public enum TextTable {
         text += head.eventsLost > 0 ? ", \(head.eventsLost) lost" : head.fromInput ? "" : ", none lost"
         text += "\n"
         for reason in head.reasons {
-            text += gap + (reason.code.verdict == nil ? "note: " : "") + clean(reason.text) + "\n"
+            text += gap + (reason.code.verdict == nil ? "note: " : "") + Escaping.sentence(reason.text) + "\n"
         }
         return text
     }
@@ -66,26 +93,39 @@ public enum TextTable {
     private struct Column {
         var title: String
         var right = false
-        var cells: [String] = []
+        var cell: (Line) -> String
     }
 
-    /// Which row and family each printed line shows; nil family for the row's total.
-    private static func lines(_ snapshot: Snapshot, _ style: Style) -> [(row: Row?, family: SocketFamily?)] {
-        var lines: [(Row?, SocketFamily?)] = []
-        let families: [SocketFamily?] = [nil] + style.families.map { $0 }
-        for row in snapshot.rows { lines += families.map { (row, $0) } }
-        if snapshot.rows.count + snapshot.hidden > 1 { lines += families.map { (nil, $0) } }
-        return lines
+    /// What a printed line shows: a row, nil for the sum of all, and of it one family, nil for its total.
+    private struct Line {
+        var row: Row?
+        var family: SocketFamily?
     }
 
-    private static func identityColumns(_ snapshot: Snapshot, _ style: Style, _ showsNode: Bool) -> [Column] {
+    private struct Lines {
+        let snapshot: Snapshot
+        let families: [SocketFamily?]
+
+        /// With the sum, where there is one.
+        var rows: Int {
+            snapshot.rows.count + (snapshot.rows.count + snapshot.hidden > 1 ? 1 : 0)
+        }
+
+        func of(row: Int) -> [Line] {
+            let row = row < snapshot.rows.count ? snapshot.rows[row] : nil
+            return families.map { Line(row: row, family: $0) }
+        }
+    }
+
+    private static func identityColumns(_ style: Style, _ showsNode: Bool) -> [Column] {
         var columns: [Column] = []
-        let lines = lines(snapshot, style)
-        func add(_ title: String, right: Bool = false, _ cell: (Row) -> String, total: String = "") {
-            let cells = lines.map { line in
-                line.family != nil ? "" : line.row.map(cell) ?? total
-            }
-            columns.append(Column(title: title, right: right, cells: cells))
+        func add(
+            _ title: String, right: Bool = false, _ cell: @escaping (Row) -> String, total: String = ""
+        ) {
+            columns.append(
+                Column(title: title, right: right) { line in
+                    line.family != nil ? "" : line.row.map(cell) ?? total
+                })
         }
         if showsNode { add("NODE") { Escaping.visible($0.node) } }
         add("PROCESS", { Escaping.visible($0.name) }, total: "TOTAL")
@@ -95,24 +135,22 @@ public enum TextTable {
             add("AUID", right: true) { $0.auid == AuditEvent.unset ? "-" : "\($0.auid)" }
             add("EXE") { Escaping.visible($0.exe) }
         }
-        let labels = lines.map { line in
-            line.family.map { "[\($0.name.uppercased())]" }
-                ?? line.row.map(\.mark)
-                ?? ""
-        }
-        columns.append(Column(title: "", right: true, cells: labels))
+        columns.append(
+            Column(title: "", right: true) { line in
+                line.family.map { "[\($0.name.uppercased())]" }
+                    ?? line.row.map(\.mark)
+                    ?? ""
+            })
         return columns
     }
 
     private static func figureColumns(_ snapshot: Snapshot, _ style: Style, _ showsReleased: Bool) -> [Column]
     {
-        let lines = lines(snapshot, style)
-        func column(_ title: String, _ pick: (Figures) -> FamilyCounts) -> Column {
-            let cells = lines.map { line in
+        func column(_ title: String, _ pick: @escaping (Figures) -> FamilyCounts) -> Column {
+            Column(title: title, right: true) { line in
                 let counts = pick(line.row?.figures ?? snapshot.totals)
                 return "\(line.family.map { counts[$0] } ?? counts.total)"
             }
-            return Column(title: title, right: true, cells: cells)
         }
         var columns = [
             column("SocketTOT") { $0.socketTotal }, column("SocketLAST") { $0.socketLast },
@@ -122,7 +160,11 @@ public enum TextTable {
         columns.append(column("StillOPEN") { $0.stillOpen })
         if style.wide {
             if snapshot.rows.contains(where: { $0.descriptors > 0 }) {
-                columns.append(Column(title: "FDs", right: true, cells: lines.map(descriptors)))
+                // All that it holds, files too, and where that must end.
+                columns.append(
+                    Column(title: "FDs", right: true) {
+                        $0.family == nil ? $0.row.map(descriptors) ?? "" : ""
+                    })
             }
             columns.append(column("OthersOPEN") { $0.others.open })
             // By the way they came, where any did: how many are open.
@@ -131,34 +173,39 @@ public enum TextTable {
             }
         }
         guard style.wide || snapshot.rows.contains(where: { $0.drift != 0 }) else { return columns }
-        let drift = lines.map { $0.family == nil ? $0.row.map { "\($0.drift)" } ?? "" : "" }
-        columns.append(Column(title: "Drift", right: true, cells: drift))
+        columns.append(
+            Column(title: "Drift", right: true) { line in
+                line.family == nil ? line.row.map { "\($0.drift)" } ?? "" : ""
+            })
         return columns
     }
 
-    /// All that it holds, files too, and where that must end.
-    private static func descriptors(_ line: (row: Row?, family: SocketFamily?)) -> String {
-        guard line.family == nil, let row = line.row, row.descriptors > 0 else { return "" }
+    static func descriptors(_ row: Row) -> String {
+        guard row.descriptors > 0 else { return "" }
         return "\(row.descriptors)" + (row.descriptorLimit > 0 ? "/\(row.descriptorLimit)" : "")
     }
 
-    private static func layout(_ columns: [Column], rows: Int) -> String {
-        let widths = columns.map { column in
-            max(width(column.title), column.cells.map(width).max() ?? 0)
-        }
-        func line(_ cells: [String]) -> String {
-            var text = ""
-            for (index, cell) in cells.enumerated() {
-                let padding = String(repeating: " ", count: max(0, widths[index] - width(cell)))
-                if index > 0 { text += gap }
-                text += columns[index].right ? padding + cell : cell + padding
+    private static func widths(_ columns: [Column], _ lines: Lines) -> [Int] {
+        var widths = columns.map { width($0.title) }
+        for row in 0..<lines.rows {
+            for line in lines.of(row: row) {
+                for (index, column) in columns.enumerated() {
+                    widths[index] = max(widths[index], width(column.cell(line)))
+                }
             }
-            while text.last == " " { text.removeLast() }
-            return text + "\n"
         }
-        var text = line(columns.map { $0.title })
-        for index in 0..<rows { text += line(columns.map { $0.cells[index] }) }
-        return text
+        return widths
+    }
+
+    private static func layout(_ columns: [Column], _ cells: [String], _ widths: [Int]) -> String {
+        var text = ""
+        for (index, cell) in cells.enumerated() {
+            let padding = String(repeating: " ", count: max(0, widths[index] - width(cell)))
+            if index > 0 { text += gap }
+            text += columns[index].right ? padding + cell : cell + padding
+        }
+        while text.last == " " { text.removeLast() }
+        return text + "\n"
     }
 
     /// Terminal cells: wide East Asian characters and emoji take two.

@@ -6,7 +6,9 @@ public enum RowShaping {
     static let noNode = "(no node)"
 
     /// - Parameter families: sockets of other families are left out, and rows without any.
-    public static func shape(_ rows: [Row], families: [SocketFamily], grouping: Grouping) -> [Row] {
+    public static func shape(
+        _ rows: consuming [Row], families: [SocketFamily], grouping: Grouping
+    ) -> [Row] {
         let kept =
             families.count == SocketFamily.allCases.count ? rows : rows.compactMap { restrict($0, families) }
         return grouping == .process ? kept : group(kept, grouping)
@@ -32,9 +34,13 @@ public enum RowShaping {
         var name: [UInt8]
     }
 
-    private static func group(_ rows: [Row], _ grouping: Grouping) -> [Row] {
-        var groups: [Key: Row] = [:]
-        for row in rows {
+    /// In place: there may be as many groups as rows.
+    private static func group(_ rows: consuming [Row], _ grouping: Grouping) -> [Row] {
+        var rows = rows
+        var places: [Key: Int] = [:]
+        var count = 0
+        for index in rows.indices {
+            let row = rows[index]
             let name: [UInt8]
             switch grouping {
             case .exe: name = row.exe.isEmpty ? row.name : row.exe
@@ -44,13 +50,16 @@ public enum RowShaping {
             default: name = row.name
             }
             let key = Key(node: row.node, name: name)
-            guard var sum = groups[key] else {
+            guard let place = places[key] else {
                 var first = row
                 first.name = name
                 if grouping == .node { first.becomeNode() }
-                groups[key] = first
+                places[key] = count
+                rows[count] = first
+                count += 1
                 continue
             }
+            var sum = rows[place]
             sum.processes += row.processes
             sum.pid = 0
             sum.figures += row.figures
@@ -67,9 +76,10 @@ public enum RowShaping {
                 // Exited is a group only when all of it are.
                 sum.state = row.state == .running || sum.state == .running ? .running : .unknown
             }
-            groups[key] = sum
+            rows[place] = sum
         }
-        return Array(groups.values)
+        rows.removeLast(rows.count - count)
+        return rows
     }
 }
 

@@ -76,7 +76,7 @@ public struct Snapshot: Equatable, Sendable {
     ///   - top: how many of them to show; nil for all.
     public init(head: SnapshotHead, rows: [Row], top: Int? = nil) {
         self.head = head
-        self.rows = Array(rows.prefix(top ?? rows.count))
+        self.rows = top.map { Array(rows.prefix($0)) } ?? rows
         hidden = rows.count - self.rows.count
         verdict = Verdict(reasons: head.reasons, fromInput: head.fromInput)
         totals = rows.reduce(into: Figures()) { $0 += $1.figures }
@@ -104,6 +104,13 @@ public enum RowOrder: String, CaseIterable, Sendable {
 extension Array where Element == Row {
     /// Sorts as `--sort` says; ties go by name, then pid, so that a table never flickers.
     public func sorted(by order: RowOrder) -> [Row] {
+        var rows = self
+        rows.sort(by: order)
+        return rows
+    }
+
+    /// The same in place: rows are large.
+    public mutating func sort(by order: RowOrder) {
         func ties(_ a: Row, _ b: Row) -> Bool {
             if a.name != b.name { return a.name.lexicographicallyPrecedes(b.name) }
             if a.node != b.node { return a.node.lexicographicallyPrecedes(b.node) }
@@ -119,7 +126,7 @@ extension Array where Element == Row {
             case .name: 0
             }
         }
-        return sorted { a, b in
+        sort { a, b in
             let (x, y) = (key(a), key(b))
             return x == y ? ties(a, b) : x < y
         }

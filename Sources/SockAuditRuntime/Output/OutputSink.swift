@@ -1,5 +1,6 @@
 import AuditStream
 import Glibc
+import SockAuditCore
 
 /// Where tables go that are for no file: standard output.
 ///
@@ -15,8 +16,9 @@ public struct OutputSink: ~Copyable {
     }
 
     private let descriptor = STDOUT_FILENO
-    /// What the reader has still to take.
+    /// What the reader has still to take: text, and tables of which the text is not made yet.
     private var pending: [UInt8] = []
+    private var waiting: [TablePieces] = []
     /// Redraw in place instead of appending.
     public let redraws: Bool
 
@@ -30,21 +32,44 @@ public struct OutputSink: ~Copyable {
     public var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Some of the last table is still to be taken.
-    public var isWaiting: Bool { !pending.isEmpty }
+    public var isWaiting: Bool { !pending.isEmpty || !waiting.isEmpty }
     /// To poll for room while ``isWaiting``, and for errors always.
     public var polled: Int32 { descriptor }
 
     /// - Parameter whole: the last table stays on the screen, so all of it is written.
-    public mutating func write(_ text: String, whole: Bool) throws(AuditError) -> Outcome {
+    public mutating func write(_ table: TablePieces, whole: Bool) throws(AuditError) -> Outcome {
+        guard redraws else {
+            waiting.append(table)
+            return try send()
+        }
         // Home, then the table, then clear what is left below: no flicker.
-        let fitting = redraws && !whole ? text.fitting(Terminal.size(descriptor)) : text
-        let shown = redraws ? "\u{1B}[H" + fitting.replacingNewlines() + "\u{1B}[J" : text
-        pending += Array(shown.utf8)
+        let text = whole ? table.joined() : table.fitting(Terminal.size(descriptor))
+        pending += Array(("\u{1B}[H" + text.replacingNewlines() + "\u{1B}[J").utf8)
         return try send()
+    }
+
+    /// Makes the next text that is to be sent.
+    private mutating func refill() {
+        while pending.isEmpty && !waiting.isEmpty {
+            if let text = waiting[0].next() {
+                pending = Array(text.utf8)
+            } else {
+                waiting.removeFirst()
+            }
+        }
     }
 
     /// Sends what can be sent without waiting.
     public mutating func send() throws(AuditError) -> Outcome {
+        var outcome = Outcome.written
+        repeat {
+            refill()
+            outcome = try sendPending()
+        } while outcome == .written && isWaiting
+        return outcome
+    }
+
+    private mutating func sendPending() throws(AuditError) -> Outcome {
         var sent = 0
         defer { pending.removeFirst(sent) }
         while sent < pending.count {
@@ -68,6 +93,7 @@ public struct OutputSink: ~Copyable {
                 let code = errno
                 // What was not written would follow a torn line; it is lost, and said to be.
                 sent = pending.count
+                waiting = []
                 throw AuditError(
                     .outputFailed, errno: code,
                     "The table could not be written to standard output.")
@@ -88,21 +114,28 @@ public struct OutputSink: ~Copyable {
     }
 }
 
-extension String {
+extension TablePieces {
     /// What a screen holds of a table: a line that wraps or scrolls would break the redraw.
     fileprivate func fitting(_ size: (rows: Int, columns: Int)?) -> String {
-        guard let size else { return self }
-        var lines = split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
-            String($0.prefix(size.columns))
+        guard let size else { return joined() }
+        var lines: [String] = []
+        var count = 0
+        for piece in self {
+            for line in piece.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+                if lines.count < size.rows { lines.append(String(line.prefix(size.columns))) }
+                count += 1
+            }
         }
-        if lines.count >= size.rows {
-            let left = lines.count - (size.rows - 2)
-            lines = Array(lines.prefix(max(1, size.rows - 2)))
+        if count >= size.rows {
+            let left = count - (size.rows - 2)
+            lines = Array(lines.prefix(Swift.max(1, size.rows - 2)))
             lines.append(String("\(left) more lines: --top, or a taller terminal".prefix(size.columns)))
         }
         return lines.joined(separator: "\n") + "\n"
     }
+}
 
+extension String {
     /// Each line cleared to its end, for a redraw over a longer one.
     fileprivate func replacingNewlines() -> String {
         split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\u{1B}[K\n")

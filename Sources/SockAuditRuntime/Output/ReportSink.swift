@@ -34,8 +34,9 @@ public struct ReportSink: ~Copyable {
             ? nil
             : Reason(
                 .reportGap, count: gaps,
-                "\(gaps) tables are missing from the report: \(SystemText.error(lastError))")
+                "\(missing) from the report: \(SystemText.error(lastError))")
     }
+    private var missing: String { gaps == 1 ? "1 table is missing" : "\(gaps) tables are missing" }
     private var isFailing = false
     private var lastError: Int32 = 0
 
@@ -82,12 +83,12 @@ public struct ReportSink: ~Copyable {
         }
         var info = stat()
         guard fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid(),
-            info.st_nlink == 1
+            info.st_nlink == 1, info.st_mode & S_IWOTH == 0
         else {
             close(fd)
             throw AuditError(
                 .outputFailed,
-                "The report \(path) is not ours: it must be a regular file that belongs to us and has no second name (hard link); name another."
+                "The report \(path) is not ours: it must be a regular file that belongs to us, that not everyone can write to, and that has no second name (hard link); name another."
             )
         }
         return fd
@@ -159,7 +160,7 @@ public struct ReportSink: ~Copyable {
         if isWritten {
             hasHead = true
             if isFailing {
-                messages.error("The report \(path) is written again; \(gaps) tables are missing from it.")
+                messages.error("The report \(path) is written again; \(missing) from it.")
             }
             isFailing = false
             return

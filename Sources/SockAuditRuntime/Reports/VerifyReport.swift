@@ -42,7 +42,7 @@ enum ReportFile {
     static func read(
         _ path: String, block: Int, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(AuditError) {
-        var file = try InputFile(path: path)
+        let file = try InputFile(path: path)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
         defer { buffer.deallocate() }
         while true {

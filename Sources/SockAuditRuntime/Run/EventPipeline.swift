@@ -23,6 +23,9 @@ public final class EventPipeline {
     /// Asked before each event goes to the ledger, in the order in which they go; what it refuses is left
     /// out. It may use the ledger, but not this pipeline.
     public var admits: ((AuditEvent) -> Bool)?
+    /// Where the present interval ends (ms): before a node's event of the next one goes on, the others let out
+    /// what they have of this one.
+    public var border: () -> Int64 = { .max }
     /// Bytes of single lines since events were last taken on.
     private var pushed = 0
     private static let block = 65_536
@@ -138,7 +141,7 @@ public final class EventPipeline {
 
     /// Call some times a second: events that have waited for their turn since the last call go on.
     public func ageOrder() {
-        for node in windows.keys { windows[node]?.age { emit($0, node) } }
+        forEachWindow { $0.age($1) }
     }
 
     /// Events wait for their turn: ``ageOrder()`` has something to do.
@@ -149,14 +152,43 @@ public final class EventPipeline {
         pump()
         forEach { $0.flush() }
         collect()
-        for node in windows.keys { windows[node]?.flush { emit($0, node) } }
+        forEachWindow { $0.flush($1) }
+    }
+
+    private func forEachWindow(
+        _ body: (inout ReorderWindow, (ReorderWindow.Output) -> Void) -> Void
+    ) {
+        for node in windows.keys {
+            // Taken out: what comes may make the others let theirs go.
+            guard var window = windows.removeValue(forKey: node) else { continue }
+            body(&window) { emit($0, node) }
+            windows[node] = window
+        }
     }
 
     private func collect() {
+        defer { if ledger.names.isFull { sweepNames() } }
         if nodes.isEmpty { return main.take { order($0) } }
+        // Each gives out on its own after so many bytes: all must have come equally far, or one node's events
+        // of the next interval end the interval of another's.
+        forEach { $0.pump(keeping: .max) }
         var lists: [[AuditEvent]] = []
         forEach { $0.take { lists.append($0) } }
         order(Self.merged(lists))
+    }
+
+    /// Of a host whose processes call themselves anything only the names that are borne are kept. Everything
+    /// that was decoded has been taken on.
+    private func sweepNames() {
+        ledger.names.sweep { mark in
+            ledger.markNames(mark)
+            for (node, window) in windows {
+                mark(node)
+                window.forEach { $0.markNames(mark) }
+            }
+            forEach { $0.markNames(mark) }
+        }
+        forEach { $0.forgetNames() }
     }
 
     /// Tables by time need the events of several nodes in the order of time; each node's own order stays.
@@ -199,7 +231,13 @@ public final class EventPipeline {
 
     private func emit(_ output: ReorderWindow.Output, _ node: NameID) {
         switch output {
-        case .event(let event): if admits?(event) ?? true { ledger.apply(event) }
+        case .event(let event):
+            if !windows.isEmpty {
+                let border = border()
+                // A quiet node's events wait for its own serials to go on, which may take hours.
+                if event.stamp >= border { forEachWindow { $0.release(before: border, $1) } }
+            }
+            if admits?(event) ?? true { ledger.apply(event) }
         case .restart: ledger.rebooted(node: node)
         }
     }

@@ -75,7 +75,7 @@ extension Monitor {
             for failure in keeper.remove() { messages.error(failure.description) }
         }
         lastTable = moment
-        let snapshot = printer.snapshot(rows, head: head)
+        let snapshot = printer.snapshot(consume rows, head: head)
         let outcome = try printer.print(snapshot, in: &keeper)
         if final && outcome == .waiting { try printer.finish(stop: signals.descriptor) }
         return outcome

@@ -66,6 +66,17 @@ final class NodeReader {
         parser?.flush()
     }
 
+    /// See ``NameTable/sweep(_:)``.
+    func markNames(_ mark: (NameID) -> Void) {
+        lane?.markNames(mark)
+        decoder.markNames(mark)
+    }
+
+    func forgetNames() {
+        lane?.forgetNames()
+        decoder.forgetNames()
+    }
+
     func take(_ body: ([AuditEvent]) -> Void) {
         lane?.take(body)
         parser?.take(body)

@@ -8,6 +8,12 @@ public enum Replay {
     public static func run(_ settings: WatchSettings) throws(AuditError) -> Int32 {
         let messages = Messages(quiet: settings.quiet)
         var files = try InputSet.files(settings.inputs)
+        for (path, kept) in InputSet.removeRepeated(&files) {
+            messages.note(
+                path == kept
+                    ? "the input \(path) is named twice and read once."
+                    : "the input \(path) is the same file as \(kept) and is read once.")
+        }
         try checkReadable(files)
         if let window = window(settings) { messages.note("counting \(window).") }
         let signals = try Signals()

@@ -5,24 +5,36 @@ import SockAuditCore
 /// One of several logs that are read side by side: the records of a block, and how far they are read.
 private final class MergedLog {
     let file: InputFile
+    /// Reads it in a thread of its own; nil where that does not pay, or enough others do.
+    let ahead: ReadAhead?
+    private(set) var position: Int64 = 0
     private(set) var splitter = LineSplitter()
     private var text: [UInt8] = []
     private var lines: [(end: Int, key: Int64)] = []
     private var next = 0
     private var newest: Int64
 
-    /// - Parameter first: the stamp of its first record.
-    init(_ file: InputFile, first: Int64) {
+    /// - Parameters:
+    ///   - first: the stamp of its first record.
+    ///   - ahead: whether it may have a thread.
+    init(_ file: InputFile, first: Int64, ahead: Bool) {
         self.file = file
+        self.ahead = ahead && ReadAhead.pays(for: file) ? ReadAhead(file, block: Self.block) : nil
         newest = first
     }
+
+    /// Less than where one log is read alone: there are several of them.
+    static let block = 1 << 18
 
     var isEmpty: Bool { next == lines.count }
     /// The newest stamp up to the next record: a call that took long must not hold the others up.
     var key: Int64 { isEmpty ? newest : lines[next].key }
 
-    /// - Parameter block: nil at the end of the file.
-    func take(_ block: UnsafeBufferPointer<UInt8>?) {
+    /// - Parameters:
+    ///   - block: nil at the end of the file.
+    ///   - position: how far the file is read.
+    func take(_ block: UnsafeBufferPointer<UInt8>?, position: Int64? = nil) {
+        self.position = position ?? self.position
         text.removeAll(keepingCapacity: true)
         lines.removeAll(keepingCapacity: true)
         next = 0
@@ -52,6 +64,9 @@ private final class MergedLog {
 }
 
 extension ReplayReader {
+    /// Threads that read; each has two blocks in memory.
+    private static let mostAhead = 4
+
     /// Tables by time need the records of several logs in the order of time: logs of several hosts cover the
     /// same hours. A log is opened when the others have come to its first record, so of a rotated set one is
     /// open at a time.
@@ -67,7 +82,8 @@ extension ReplayReader {
                 waiting = waiting.dropFirst()
                 guard wants(input) else { continue }
                 do {
-                    open.append(MergedLog(try input.open(), first: input.first ?? .min))
+                    let ahead = open.count { $0.ahead != nil } < Self.mostAhead
+                    open.append(MergedLog(try input.open(), first: input.first ?? .min, ahead: ahead))
                 } catch {
                     failed(error)
                 }
@@ -77,11 +93,11 @@ extension ReplayReader {
                 let goesOn = refill(log, signals)
                 if !goesOn {
                     done = done + log.splitter.counters
-                    bytes += log.file.position
+                    bytes += log.position
                     open.removeAll { $0 === log }
                 }
                 note(beside: open.reduce(done) { $0 + $1.splitter.counters })
-                showProgress(open.reduce(bytes) { $0 + $1.file.position })
+                showProgress(open.reduce(bytes) { $0 + $1.position })
             } else {
                 let others = open.lazy.filter { $0 !== log }.map(\.key).min() ?? .max
                 let pipeline = self.pipeline
@@ -94,11 +110,14 @@ extension ReplayReader {
     /// - Returns: false at the end of the log, or when it cannot be read on.
     private func refill(_ log: MergedLog, _ signals: borrowing Signals) -> Bool {
         do throws(AuditError) {
-            if try log.file.wait(or: signals.descriptor) == .stopped, !handle(signals) { return true }
-            let count = try log.file.read(into: buffer)
-            if count > 0 {
-                log.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self))
+            switch try next(of: log.file, log.ahead, most: MergedLog.block, or: signals.descriptor) {
+            case .block(let bytes, let position):
+                log.take(bytes.bindMemory(to: UInt8.self), position: position)
                 return true
+            case .stopped:
+                _ = handle(signals)
+                return true
+            case .end: break
             }
             log.take(nil)
             if !log.isEmpty { return true }

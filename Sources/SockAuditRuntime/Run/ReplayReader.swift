@@ -4,7 +4,10 @@ import SockAuditCore
 
 /// Reads inputs into the pipeline, one after another.
 final class ReplayReader {
-    private static let block = 262_144
+    /// Larger ones cost less: each is a call of the kernel.
+    private static let block = 1 << 20
+    /// Bytes in a row that are stamped too late.
+    private static let mostLate = 1 << 21
 
     let tables: ReplayTables
     let pipeline: EventPipeline
@@ -30,6 +33,7 @@ final class ReplayReader {
         let tables = try ReplayTables(settings: settings, ledger: ledger, found: found, stop: stop)
         self.tables = tables
         pipeline.admits = { tables.admit($0) }
+        if settings.every != nil { pipeline.border = { tables.border } }
     }
 
     deinit { buffer.deallocate() }
@@ -46,7 +50,10 @@ final class ReplayReader {
     func showProgress(_ bytes: Int64) { progress?.update(bytes: bytes, events: tables.found.events.events) }
 
     /// The pipeline lets go of the tables, and they of each other.
-    func end() { pipeline.admits = nil }
+    func end() {
+        pipeline.admits = nil
+        pipeline.border = { .max }
+    }
 
     /// Nothing stamped after this (ms) can belong to what is wanted: a call may be written long after
     /// its entry, and clocks of hosts differ, but not by more.
@@ -68,27 +75,41 @@ final class ReplayReader {
 
     func read(_ input: InputSet.File, _ signals: borrowing Signals) throws(AuditError) {
         let file = try input.open()
+        let ahead = ReadAhead.pays(for: file) ? ReadAhead(file, block: Self.block) : nil
         var late = 0
-        while !tables.isFinished {
-            if try file.wait(or: signals.descriptor) == .stopped {
+        reading: while !tables.isFinished {
+            let bytes: UnsafeRawBufferPointer
+            let position: Int64
+            switch try next(of: file, ahead, or: signals.descriptor) {
+            case .block(let block, let now): (bytes, position) = (block, now)
+            case .end: break reading
+            case .stopped:
                 if handle(signals) { continue }
-                break
+                break reading
             }
-            let count = try file.read(into: buffer)
-            if count == 0 { break }
-            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             push(bytes)
-            showProgress(bytesBefore + file.position)
+            showProgress(bytesBefore + position)
             // A record may be stamped wrong; two megabytes of them are not.
             if let enough {
-                late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + 1 : 0
-                if late == 8 { break }
+                late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + bytes.count : 0
+                if late >= Self.mostLate { break }
             }
         }
-        let isWhole = !isStopped && !tables.isFinished && late < 8
+        let isWhole = !isStopped && !tables.isFinished && late < Self.mostLate
         endOfFile()
         bytesBefore += file.size ?? file.position
         if isWhole { try file.finish() }
+    }
+
+    /// - Parameter most: bytes, where no thread reads ahead.
+    func next(
+        of file: InputFile, _ ahead: ReadAhead?, most: Int = block, or stop: Int32
+    ) throws(AuditError) -> ReadAhead.Step {
+        if let ahead { return try ahead.next(or: stop) }
+        if try file.wait(or: stop) == .stopped { return .stopped }
+        let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<most]))
+        if count == 0 { return .end }
+        return .block(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position: file.position)
     }
 
     /// - Returns: whether to go on.

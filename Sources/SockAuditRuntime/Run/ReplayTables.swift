@@ -51,6 +51,8 @@ final class ReplayTables {
     /// The last moment that is wanted; nil when all are.
     var end: Int64? { window.end }
     var tables: Int { printer.tables }
+    /// The end of the present interval.
+    var border: Int64 { clock?.current?.end ?? .max }
 
     // MARK: events
 
@@ -124,7 +126,7 @@ final class ReplayTables {
         quiet = (0, 0)
         beforeTable()
         do throws(AuditError) {
-            let outcome = try printer.print(printer.snapshot(rows, head: head))
+            let outcome = try printer.print(printer.snapshot(consume rows, head: head))
             // Of a list no table is left out: who reads slowly is waited for.
             if outcome == .waiting && !settings.follow { try printer.finish(stop: stop) }
             if outcome == .closed { isFinished = true }

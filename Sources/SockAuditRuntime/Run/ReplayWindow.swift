@@ -15,8 +15,11 @@ struct ReplayWindow {
     private var begun: Set<NameID> = []
     private(set) var waiting: Set<NameID> = []
     /// The first and the newest stamp inside.
-    private(set) var first: Int64?
-    private(set) var newest: Int64?
+    var first: Int64? { seen > 0 ? oldestStamp : nil }
+    var newest: Int64? { seen > 0 ? newestStamp : nil }
+    private var oldestStamp = Int64.max
+    private var newestStamp = Int64.min
+    private let hasBorders: Bool
     /// Events inside.
     private(set) var seen = 0
     /// There were events before it, so it begins where it was asked to, and not with its first event.
@@ -26,6 +29,7 @@ struct ReplayWindow {
         self.from = from
         end = to
         self.duration = duration.map { Int64($0 * 1_000) }
+        hasBorders = from != nil || to != nil || duration != nil
     }
 
     /// Nothing was asked for.
@@ -34,7 +38,21 @@ struct ReplayWindow {
     /// When it begins; nil when with its first event.
     var start: Int64? { hadBefore ? from : nil }
 
+    @inline(__always)
     mutating func judge(_ event: AuditEvent) -> Judgement {
+        if hasBorders { return judgeByBorders(event) }
+        count(event.stamp)
+        return .inside
+    }
+
+    @inline(__always)
+    private mutating func count(_ stamp: Int64) {
+        oldestStamp = min(oldestStamp, stamp)
+        newestStamp = max(newestStamp, stamp)
+        seen += 1
+    }
+
+    private mutating func judgeByBorders(_ event: AuditEvent) -> Judgement {
         let stamp = event.stamp
         if let from, stamp < from, !begun.contains(event.node) {
             hadBefore = true
@@ -46,9 +64,7 @@ struct ReplayWindow {
             let last = (start ?? stamp) + duration
             end = min(end ?? last, last)
         }
-        first = min(first ?? stamp, stamp)
-        newest = max(newest ?? stamp, stamp)
-        seen += 1
+        count(stamp)
         guard from != nil, !begun.contains(event.node) else { return .inside }
         begun.insert(event.node)
         return waiting.remove(event.node) == nil ? .inside : .begins

@@ -18,6 +18,7 @@ public struct TablePrinter: ~Copyable {
     private var history: RunHistory
     private var sums = MetricSums()
     private var growth: GrowthHistory
+    private var end = ReportEnd()
     /// The last attempt to replace the report failed, and that was said.
     private var isTroubled = false
     /// Some table was LOSSY or PARTIAL.
@@ -38,11 +39,10 @@ public struct TablePrinter: ~Copyable {
             try file.check()
             return
         }
-        // Comments would be rows of a CSV.
         let form: ReportFrame.Form =
             switch settings.format {
             case .json: .json
-            case .csv: .bare
+            case .csv: .csv
             default: .comments
             }
         report = try ReportSink(path: path, form: form, messages: Messages(quiet: settings.quiet))
@@ -65,13 +65,13 @@ public struct TablePrinter: ~Copyable {
     }
 
     /// - Parameter rows: everything in scope, ungrouped and in no order.
-    public mutating func snapshot(_ rows: [Row], head: SnapshotHead) -> Snapshot {
+    public mutating func snapshot(_ rows: consuming [Row], head: SnapshotHead) -> Snapshot {
         var head = head
         head.sequence = sequence + 1
         if let gap { head.reasons.append(gap) }
-        if settings.format.isWhole { self.rows = rows }
-        var shown = RowShaping.shape(rows, families: settings.families, grouping: grouping).sorted(
-            by: settings.order)
+        if settings.format.isWhole { self.rows = copy rows }
+        var shown = RowShaping.shape(consume rows, families: settings.families, grouping: grouping)
+        shown.sort(by: settings.order)
         growth.take(&shown, head)
         if settings.leaks {
             head.olderThan = settings.olderThan
@@ -109,26 +109,38 @@ public struct TablePrinter: ~Copyable {
         remember(snapshot)
         let isLast = snapshot.head.final
         // On standard output a whole run is one page, at its end.
-        if settings.format.isWhole && settings.report == nil && !isLast { return .written }
-        let text = render(snapshot)
+        if settings.format.isWhole && settings.report == nil && !isLast {
+            end.take(snapshot, isWritten: true)
+            return .written
+        }
+        var written = end
+        written.take(snapshot, isWritten: true)
+        let text = render(snapshot, written)
         guard let path = settings.report else { return try sink.write(text, whole: isLast) }
         guard settings.format.isWhole else {
             let head = reportHead(snapshot.head)
-            try report?.write(text, of: snapshot, head: head)
+            try report?.write(text.joined(), of: snapshot, head: head)
             gap = report?.gap
             return .written
         }
         do {
             let fd = try folder.fresh()
             defer { close(fd) }
-            try WholeFile.fill(fd, text, path: path)
+            try WholeFile.fill(fd, text.joined(), path: path)
             try folder.publish()
+            end = written
+            if isTroubled { Messages(quiet: settings.quiet).error("The report \(path) is replaced again.") }
             isTroubled = false
         } catch {
+            end.take(snapshot, isWritten: false)
             // The next table tries again, and holds all that this one would have.
             if isLast { throw error }
             if !isTroubled { Messages(quiet: settings.quiet).error(error.description) }
             isTroubled = true
+            gap = Reason(
+                .reportGap, count: end.missing,
+                "\(end.missing) earlier table\(end.missing == 1 ? "" : "s") could not be written to the report: \(SystemText.error(error.errno))"
+            )
         }
         return .written
     }
@@ -144,10 +156,10 @@ public struct TablePrinter: ~Copyable {
         rows = []
     }
 
-    private mutating func render(_ snapshot: Snapshot) -> String {
+    private mutating func render(_ snapshot: Snapshot, _ end: ReportEnd) -> TablePieces {
         let offset = settings.utc ? 0 : Clock.utcOffset(at: snapshot.head.time)
         switch settings.format {
-        case .json: return JSONLines.render(snapshot)
+        case .json: return JSONLines.pieces(snapshot)
         case .csv:
             // At the beginning of a file, which may be one that an earlier run began.
             let needsHeader: Bool
@@ -156,19 +168,25 @@ public struct TablePrinter: ~Copyable {
             } else {
                 needsHeader = sequence == 1
             }
-            return (needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot)
+            return TablePieces((needsHeader ? CSVTable.header : "") + CSVTable.render(snapshot))
         case .html:
             var style = HTMLReport.Style()
             style.families = settings.families
+            style.wide = settings.style.wide
             style.utcOffset = offset
-            return HTMLReport.render(snapshot, history, style: style)
-        case .prometheus: return PrometheusText.render(sums, snapshot, families: settings.families)
+            return TablePieces(
+                HTMLReport.render(
+                    snapshot, history, head: reportHead(snapshot.head), end: end, style: style))
+        case .prometheus:
+            return TablePieces(
+                PrometheusText.report(
+                    sums, snapshot, head: reportHead(snapshot.head), end: end, families: settings.families))
         case .text:
             var style = settings.style
             style.families = settings.families
             style.utcOffset = offset
-            let table = TextTable.render(snapshot, style: style)
-            return sink.redraws || sequence == 1 ? table : "\n" + table
+            let table = TextTable.pieces(snapshot, style: style)
+            return sink.redraws || sequence == 1 ? table : table.prefixed("\n")
         }
     }
 

@@ -87,6 +87,7 @@ struct Browser {
     private static let look = #"""
         onload = () => {
           const frame = document.querySelector('iframe'), win = frame.contentWindow, doc = frame.contentDocument;
+          for (const details of doc.querySelectorAll('details')) details.open = true;
           const root = doc.documentElement, all = [...doc.body.querySelectorAll('*')];
           const texts = cells => [...cells].map(cell => cell.innerText.trim());
           const rows = () => [...doc.querySelectorAll('tbody tr')].map(row => texts(row.cells));

@@ -67,6 +67,15 @@ final class Scratch {
 
     func read(_ name: String) throws -> String { try String(contentsOfFile: file(name), encoding: .utf8) }
 
+    /// The last table of a JSON report: lines of the report itself stand around it.
+    func table(_ name: String) throws -> String {
+        let lines = try read(name).split(separator: "\n")
+        guard let line = lines.last(where: { $0.hasPrefix("{\"schema\":\"sockaudit.table/1\",") }) else {
+            throw FormatError("no table in \(name)")
+        }
+        return String(line)
+    }
+
     var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
 }
 

@@ -1,9 +1,27 @@
-import SockAuditCore
+@testable import SockAuditCore
 
 /// A long run of made-up processes, some with names that nobody should have.
 struct SampleRun {
     let last: Snapshot
     let history: RunHistory
+    private let end: ReportEnd
+
+    /// - Parameter wide: as with `--wide`.
+    func page(wide: Bool = false) -> String {
+        var head = ReportHead()
+        head.host = last.head.host
+        head.kernel = last.head.kernel
+        head.boot = "5f0c9bb4-4a3c-4e0e-9f5e-0c5b3f3f5f8e"
+        head.version = "0.1.0"
+        head.source = last.head.source
+        head.started = last.head.started
+        head.rules = ["socket", "close", "close_range", "execve"].map {
+            "-a always,exit -F arch=b64 -S \($0) -F success=1 -F pid!=26501 -F pid!=26502 -F key=sockaudit"
+        }
+        var style = HTMLReport.Style()
+        style.wide = wide
+        return HTMLReport.render(last, history, head: head, end: end, style: style)
+    }
 
     private static let names: [[UInt8]] =
         [
@@ -14,6 +32,7 @@ struct SampleRun {
     init(tables: Int = 700) {
         var history = RunHistory()
         var last = Snapshot(head: SnapshotHead(), rows: [])
+        var end = ReportEnd()
         for table in 1...tables {
             var head = SnapshotHead()
             head.host = "web1.example.org"
@@ -40,9 +59,11 @@ struct SampleRun {
             let rows = Self.names.indices.map { Self.row($0, table, of: tables) }
             last = Snapshot(head: head, rows: rows.sorted(by: .open))
             history.take(rows, at: head.time)
+            end.take(last, isWritten: true)
         }
         self.last = last
         self.history = history
+        self.end = end
     }
 
     /// Each leaks at a pace of its own; one holds steady, one saws, one ends halfway.
@@ -69,6 +90,8 @@ struct SampleRun {
         row.figures.closeTotal = opened - open
         row.figures.closeLast = FamilyCounts(tcp: index)
         row.drift = index == 3 ? 2 : 0
+        for _ in 0..<(index == 0 ? 150 : 0) { row.figures.others.came(.accept, .tcp) }
+        (row.descriptors, row.descriptorLimit) = ended ? (0, 0) : (open.total + 160, 1_024)
         return row
     }
 }

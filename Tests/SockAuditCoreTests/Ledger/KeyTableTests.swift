@@ -34,6 +34,35 @@ import Testing
         check(table, wanted)
     }
 
+    /// Grows to many and shrinks to none, in an order that has nothing to do with that of coming.
+    @Test func itShrinks() {
+        var random = Seeded(7)
+        var table = KeyTable<Int32, Int>()
+        var wanted: [Int32: Int] = [:]
+        for key in Int32(0)..<10_000 {
+            table[key &* 4_096] = Int(key)
+            wanted[key &* 4_096] = Int(key)
+        }
+        check(table, wanted)
+        for (index, key) in wanted.keys.sorted().shuffled(using: &random).enumerated() {
+            #expect(table.removeValue(forKey: key) == wanted.removeValue(forKey: key))
+            if index % 1_000 == 0 || wanted.count < 20 { check(table, wanted) }
+        }
+        #expect(table.isEmpty)
+    }
+
+    /// Who walks through it sees what was there when the walk began.
+    @Test func itMayChangeDuringAWalk() {
+        var table = KeyTable<Int32, Int>()
+        for key in Int32(0)..<100 { table[key] = Int(key) }
+        var seen: Set<Int32> = []
+        for (key, _) in table {
+            seen.insert(key)
+            table[key] = nil
+        }
+        #expect(seen.count == 100 && table.isEmpty)
+    }
+
     private func check(_ table: KeyTable<Int32, Int>, _ wanted: [Int32: Int]) {
         #expect(table.count == wanted.count)
         #expect(table.isEmpty == wanted.isEmpty)

@@ -163,7 +163,7 @@ import Testing
         #expect(found.count == 51)
         #expect(found.reduce(0) { $0 + $1.figures.socketTotal.total } == 6_000)
         #expect(bench.ledger.current.count <= 51)
-        #expect(bench.ledger.ended.count < 3_000, "what was folded is let go")
+        #expect(bench.ledger.fresh.count < 3_000, "what was folded is let go")
     }
 
     private func event(_ bench: Bench, _ pid: Int32, _ operation: Operation) -> AuditEvent {

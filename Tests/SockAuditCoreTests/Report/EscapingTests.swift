@@ -15,6 +15,15 @@ import Testing
         [0xE2, 0x82], [0x80, 0xFF, 0xFE], Array("\\x41\\".utf8), Array("\u{A0}\u{3000}\u{2003}".utf8),
     ]
 
+    /// A name in a note reads as it does in its row.
+    @Test func namesInSentencesAreEscapedOnce() {
+        let name = Escaping.visible(Array("a\\<\u{1B}\u{202E}".utf8))
+        #expect(name == "a\\\\<\\x1b\\u{202e}")
+        #expect(Escaping.sentence("next: \(name)") == "next: \(name)")
+        #expect(Escaping.htmlSentence(name) == name.replacing("<", with: "&lt;"))
+        #expect(Escaping.sentence("\u{1B}[1m\n") == "\\x1b[1m\\x0a")
+    }
+
     /// Printable, one place wide at least, and what stands here is what is meant.
     private func isClean(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy { scalar in

@@ -7,8 +7,11 @@ import Testing
     private func all(_ tables: [Snapshot], _ name: String, offset: Int = 0) {
         var history = RunHistory()
         var sums = MetricSums()
-        var csv = CSVTable.header
+        var end = ReportEnd()
+        let head = ReportCheckTests.head()
+        var csv = ReportFrame.head(head, .csv) + CSVTable.header
         for table in tables {
+            end.take(table, isWritten: true)
             history.take(table.rows, at: table.head.time)
             sums.take(table.rows)
             csv += CSVTable.render(table)
@@ -16,9 +19,13 @@ import Testing
         guard let last = tables.last else { return }
         var style = HTMLReport.Style()
         style.utcOffset = offset
-        Golden.expect(csv, name + ".csv")
-        Golden.expect(HTMLReport.render(last, history, style: style), name + ".html")
-        Golden.expect(PrometheusText.render(sums, last), name + ".prom")
+        csv = ReportFrame.sealed(csv + ReportFrame.end(end, .csv), .csv)
+        let page = HTMLReport.render(last, history, head: head, end: end, style: style)
+        let metrics = PrometheusText.report(sums, last, head: head, end: end)
+        for (ending, text) in [("csv", csv), ("html", page), ("prom", metrics)] {
+            Golden.expect(text, "\(name).\(ending)")
+            #expect(ReportCheckTests.check(text).isRight)
+        }
     }
 
     @Test func hostileNames() {

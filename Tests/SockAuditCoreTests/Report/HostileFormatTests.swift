@@ -9,11 +9,12 @@ import Testing
         let snapshot = Snapshot(head: Hostile.head(), rows: rows)
         for (format, text) in Hostile.renderings(snapshot) {
             // CSV's lines end in CR LF.
-            let lines = format == "csv" ? text.replacingOccurrences(of: "\r\n", with: "\n") : text
+            let lines = format.hasPrefix("csv") ? text.replacingOccurrences(of: "\r\n", with: "\n") : text
             let bad = lines.unicodeScalars.filter { !Hostile.isPlain($0) }
             #expect(bad.isEmpty, "\(format): \(bad.map { String($0.value, radix: 16) }) \(comment)")
         }
         checkCSV(snapshot, comment)
+        checkCells(Hostile.renderings(snapshot)["csv report"] ?? "", comment)
         checkPrometheus(snapshot, comment)
         checkHTML(snapshot, comment)
     }
@@ -49,6 +50,16 @@ import Testing
                         ?? true)
                 #expect(!line[index].contains(";"))
             }
+        }
+    }
+
+    /// A spreadsheet splits the lines around the table too.
+    private func checkCells(_ lines: String, _ comment: Comment) {
+        for cell in lines.split(whereSeparator: { ",;\n".contains($0) }) {
+            let first = cell.unicodeScalars.first { $0 != " " }
+            #expect(
+                first.map { !"=+-@\t\r\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}".unicodeScalars.contains($0) } ?? true,
+                "\(cell) \(comment)")
         }
     }
 

@@ -68,11 +68,12 @@ import Testing
     }
 
     /// Whatever single byte is changed, taken out or put in, it is noticed.
-    @Test(arguments: [ReportFrame.Form.comments, .json])
+    @Test(arguments: [ReportFrame.Form.comments, .csv, .json, .html])
     func everyByteCounts(_ form: ReportFrame.Form) {
         var head = ReportHead()
         head.rules = ["-S socket"]
-        let first = ReportFrame.head(head, form) + "a table\n" + ReportFrame.end(ReportEnd(), form)
+        let begin = form == .html ? ReportFrame.htmlHead + "\n" : ReportFrame.head(head, form)
+        let first = begin + "a table\n" + ReportFrame.end(ReportEnd(), form)
         let run = first + ReportFrame.seal(SHA256.hex(first), form)
         let whole = Array((run + run).utf8)
         #expect(Self.check(whole).isRight)
@@ -117,6 +118,8 @@ import Testing
         "# sockaudit report 1", "\n# sockaudit report 1\n", "# sha256 " + String(repeating: "a", count: 64),
         "\n# sha256 " + String(repeating: "a", count: 64) + "\n",
         "{\"schema\":\"sockaudit.report/1\",\"part\":\"begin\"}",
+        "\n<!-- sha256 " + String(repeating: "a", count: 64) + " -->\n",
+        "\n<!DOCTYPE html><!-- sockaudit report 1 -->\n",
     ])
     func noNameCanBeALineOfOurs(_ name: String) {
         let rows = [
@@ -128,6 +131,11 @@ import Testing
             head.host = name
             head.rules = [name]
             let check = Self.check(Self.run(form, rows: rows, head: head))
+            #expect(check.isRight && check.runs.count == 1)
+        }
+        for format in ["html", "prometheus"] {
+            let check = Self.check(
+                Hostile.renderings(Snapshot(head: Hostile.head(), rows: rows))[format] ?? "")
             #expect(check.isRight && check.runs.count == 1)
         }
     }

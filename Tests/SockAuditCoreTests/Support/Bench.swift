@@ -110,8 +110,11 @@ final class Bench {
         for account in ledger.current.values {
             #expect(account.figures.sumsHold, "pid \(account.pid)", sourceLocation: location)
         }
-        for account in ledger.ended.dropFirst(ledger.endedHead) {
+        for account in ledger.fresh.dropFirst(ledger.freshHead) {
             #expect(account.figures.sumsHold, "ended pid \(account.pid)", sourceLocation: location)
+        }
+        ledger.past.forEach {
+            #expect($0.figures.sumsHold, "past pid \($0.pid)", sourceLocation: location)
         }
         for fold in ledger.folded.values {
             #expect(fold.figures.sumsHold, "folded", sourceLocation: location)

@@ -42,11 +42,18 @@ enum Hostile {
         sums.take(snapshot.rows)
         var wide = TextTable.Style()
         wide.wide = true
+        var end = ReportEnd()
+        end.take(snapshot, isWritten: true)
+        var run = ReportHead()
+        run.host = snapshot.head.host
+        run.scope = snapshot.head.scope
+        run.rules = snapshot.rows.map { String(decoding: $0.exe, as: UTF8.self) }
         return [
             "text": TextTable.render(snapshot, style: wide), "json": JSONLines.render(snapshot),
             "csv": CSVTable.header + CSVTable.render(snapshot),
-            "html": HTMLReport.render(snapshot, history, style: HTMLReport.Style()),
-            "prometheus": PrometheusText.render(sums, snapshot),
+            "csv report": ReportFrame.head(run, .csv) + ReportFrame.end(end, .csv),
+            "html": HTMLReport.render(snapshot, history, head: run, end: end, style: HTMLReport.Style()),
+            "prometheus": PrometheusText.report(sums, snapshot, head: run, end: end),
         ]
     }
 
