@@ -27,24 +27,27 @@ import Testing
         }
 
         func connected(to other: Own) throws -> Own {
-            var name = [UInt8](repeating: 0, count: 128)
-            var size = socklen_t(name.count)
-            let done = name.withUnsafeMutableBytes { bytes in
-                let address = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-                guard let address, getsockname(other.fd, address, &size) == 0 else { return Int32(-1) }
-                return connect(fd, address, size)
+            let name = try #require(other.name)
+            let done = name.withUnsafeBytes { bytes in
+                connect(
+                    fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(name.count))
             }
             try #require(done == 0)
             return self
         }
 
-        var port: UInt16 {
+        var port: UInt16 { name.map { UInt16($0[2]) << 8 | UInt16($0[3]) } ?? 0 }
+
+        /// What getsockname(2) gives.
+        private var name: [UInt8]? {
             var name = [UInt8](repeating: 0, count: 128)
             var size = socklen_t(name.count)
-            _ = name.withUnsafeMutableBytes { bytes in
-                getsockname(fd, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), &size)
+            let done = name.withUnsafeMutableBytes { bytes in
+                bytes.baseAddress.map {
+                    getsockname(fd, $0.assumingMemoryBound(to: sockaddr.self), &size)
+                }
             }
-            return UInt16(name[2]) << 8 | UInt16(name[3])
+            return done == 0 ? Array(name.prefix(Int(size))) : nil
         }
 
         /// sockaddr_in or sockaddr_in6 with port 0.
