@@ -105,7 +105,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
-        try leakOptions.check(format: settledFormat)
+        try leakOptions.check()
         try replay.validate(inputs: input, utc: utc)
     }
 
@@ -115,10 +115,6 @@ struct Watch: ParsableCommand {
         let isService = getenv("INVOCATION_ID") != nil
         let isOpenEnded = duration == nil && count == nil && isatty(STDOUT_FILENO) == 0
         return isOpenEnded && !isService ? WatchSettings.defaultLifetime : nil
-    }
-
-    private var settledFormat: WatchSettings.Format {
-        format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
     }
 
     private static func check(_ value: Double, _ name: String, above: Double, below: Double) throws {
@@ -149,7 +145,7 @@ struct Watch: ParsableCommand {
         settings.inputs = input
         settings.report = report
         settings.version = SockAudit.version
-        settings.format = settledFormat
+        settings.format = format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
         leakOptions.apply(to: &settings)
         settings.style.wide = wide
         settings.order = sort

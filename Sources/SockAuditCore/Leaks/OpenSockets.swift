@@ -7,7 +7,7 @@ public struct OpenSockets: Equatable, Sendable {
     /// Sockets of one table that are; a row may keep its first few in any case.
     static let mostOfTable = 50_000
     static let fewest = 10
-    /// Groups of one row.
+    /// Groups of one row; sockets of others are in its total only.
     private static let mostGroups = 200
 
     public private(set) var total = 0
@@ -17,8 +17,6 @@ public struct OpenSockets: Equatable, Sendable {
     public private(set) var unreadable = 0
     private var kept: [OpenSocket] = []
     private var byKey: [SocketGroup.Key: SocketGroup] = [:]
-    /// Sockets in no group: there were too many groups.
-    private var ungrouped = 0
     private var limit: Int
 
     public init() { limit = Self.most }
@@ -48,8 +46,6 @@ public struct OpenSockets: Equatable, Sendable {
             byKey[key]?.add(group)
         } else if byKey.count < Self.mostGroups {
             byKey[key] = group
-        } else {
-            ungrouped += group.count
         }
     }
 
@@ -66,7 +62,6 @@ public struct OpenSockets: Equatable, Sendable {
         a.kept += b.kept
         a.finish()
         for (key, group) in b.byKey { a.group(key, group) }
-        a.ungrouped += b.ungrouped
         return a
     }
 }
