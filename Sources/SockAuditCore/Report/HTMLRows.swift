@@ -47,6 +47,9 @@ enum HTMLRows {
         if let next = NextLook.line(table) {
             html += "<p class=\"next\">\(Escaping.htmlSentence(String(next.dropLast())))</p>\n"
         }
+        if let growth = GrowthNote.line(table) {
+            html += "<p class=\"next\">\(Escaping.htmlSentence(String(growth.dropLast())))</p>\n"
+        }
         if shape.rows.isEmpty { html += "<p class=\"quiet\">no sockets yet</p>\n" }
         let left = table.hidden + table.rows.count - shape.rows.count
         if left > 0 { html += "<p class=\"quiet\">and \(left) more, which the totals contain</p>\n" }

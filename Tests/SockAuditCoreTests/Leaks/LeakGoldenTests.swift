@@ -91,6 +91,15 @@ import Testing
         Golden.expect(JSONLines.render(shown), "leaks-grouped.jsonl")
     }
 
+    /// In the page a row that grows is marked as well, and the line is below the table.
+    @Test func theMarkInThePage() {
+        let page = HTMLReport.render(
+            snapshot(rows), RunHistory(), head: ReportHead(), end: ReportEnd(), style: HTMLReport.Style())
+        #expect(page.split(separator: "\n").count { $0.contains("<td>running grows</td>") } == 1)
+        #expect(page.contains("<p class=\"next\">grows: leaky (1234) 24.3 sockets more a minute"))
+        #expect(page.contains("</section>\n<section>\n<h2>Open sockets</h2>"))
+    }
+
     @Test func nothingOpenAndNotAskedFor() {
         var row = Samples.nginx()
         row.openSockets = OpenSockets()
