@@ -190,6 +190,19 @@ import Testing
         #expect(found.sockets.map(\.endpoint) == [endpoint, nil])
     }
 
+    /// Names go when nobody bears them; a thread may have ended long before its socket.
+    @Test func theThreadsNameStaysAsLongAsItsSocket() throws {
+        let bench = Bench()
+        bench.start(10)
+        bench.comm = "worker-1"
+        bench.socket(10, 3)
+        bench.comm = "nginx"
+        bench.socket(10, 4)
+        for _ in 0..<3 { bench.ledger.names.sweep { bench.ledger.markNames($0) } }
+        let threads = try #require(open(bench)).sockets.map { String(decoding: $0.thread, as: UTF8.self) }
+        #expect(threads == ["worker-1", "nginx"])
+    }
+
     /// Every open socket of a host has one.
     @Test func theThreadsNameCostsNoRoom() {
         #expect(MemoryLayout<Descriptor>.stride == 56)
