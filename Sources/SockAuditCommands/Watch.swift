@@ -32,6 +32,8 @@ struct Watch: ParsableCommand {
 
     @OptionGroup var replay: ReplayOptions
 
+    @OptionGroup var leakOptions: LeakOptions
+
     @Option(help: "Write the tables to this file instead of standard output.")
     var report: String?
 
@@ -103,6 +105,7 @@ struct Watch: ParsableCommand {
             if let value, value < 1 { throw ValidationError("\(name) must be 1 or more, not \(value).") }
         }
         _ = try families()
+        try leakOptions.check()
         try replay.validate(inputs: input, utc: utc)
     }
 
@@ -143,6 +146,7 @@ struct Watch: ParsableCommand {
         settings.report = report
         settings.version = SockAudit.version
         settings.format = format ?? report.flatMap(WatchSettings.Format.init(endingOf:)) ?? .text
+        leakOptions.apply(to: &settings)
         settings.style.wide = wide
         settings.order = sort
         settings.top = top

@@ -111,6 +111,10 @@ import Testing
             for (key, value) in row { Self.flatten(key, value, into: &flat) }
             flat["processes"] = flat["processes"] ?? "1"
             for hex in ["name_hex", "exe_hex"] { flat[hex] = nil }
+            // How figures grow follows from a CSV's rows.
+            for growth in [
+                "growth_per_minute", "others_growth_per_minute", "grows", "limit", "seconds_to_limit",
+            ] { flat[growth] = nil }
             // Numbers with a fraction, as JSON writes them, are compared as numbers.
             for (key, value) in flat where !["name", "exe", "node", "host"].contains(key) {
                 #expect(line[key] == value || Double(line[key] ?? "") == Double(value), "\(key)")

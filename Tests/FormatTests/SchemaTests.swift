@@ -55,6 +55,7 @@ import Testing
 
     @Test(arguments: [
         [], ["--group-by", "name"], ["--group-by", "auid"], ["--family", "tcp"], ["--top", "1"],
+        ["--leaks"], ["--leaks", "--older-than", "1", "--group-by", "name"],
     ])
     func realOutput(_ options: [String]) throws {
         var lines = ""

@@ -41,6 +41,8 @@ public struct Descriptor: Equatable, Sendable {
     public var kind = SocketKind.unknown
     public var origin: Origin
     public var closeOnExec: Bool
+    /// The thread that opened it, by the name it had then.
+    public var thread = NameID.none
     /// Serial and entry time (ms) of the call that opened it.
     public var serial: UInt64
     public var stamp: Int64

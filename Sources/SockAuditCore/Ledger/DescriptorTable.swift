@@ -190,6 +190,11 @@ struct DescriptorTable {
         if drifts { drift += 1 }
     }
 
+    /// Who made the copy that `duplicate` put there, if it did.
+    mutating func setThread(_ thread: NameID, fd: Int32, serial: UInt64) {
+        if live[fd]?.serial == serial { live[fd]?.thread = thread }
+    }
+
     mutating func setInode(_ inode: UInt64, fd: Int32) { live[fd]?.inode = inode }
 
     /// A socket that we hold for closed is there after all: the close that we took for its own

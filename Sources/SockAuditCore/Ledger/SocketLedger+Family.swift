@@ -124,6 +124,7 @@ extension SocketLedger {
             var inherited = descriptor
             inherited.origin = .inherited
             inherited.serial = event.serial
+            inherited.thread = event.comm
             inherited.stamp = event.stamp
             inherited.closableFrom = event.stamp
             inherited.epoch = epoch

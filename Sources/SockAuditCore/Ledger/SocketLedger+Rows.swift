@@ -26,13 +26,14 @@ extension SocketLedger {
     /// The rows of this moment, in no order, and the start of the next interval.
     /// - Parameter now: milliseconds since the epoch; nil from an input, where a process's time
     ///   runs to its last event.
-    public func takeRows(now: Int64?) -> [Row] {
+    /// - Parameter open: what rows are to tell of their open sockets; nil for nothing.
+    public func takeRows(now: Int64?, open: OpenSocketRequest? = nil) -> [Row] {
         var rows: [Row] = []
         rows.reserveCapacity(past.count + current.count + folded.count)
         past.forEach { rows.append($0.row(names)) }
         past.change { $0.startInterval() }
-        for account in fresh.dropFirst(freshHead) { collect(account, now, &rows) }
-        for (_, account) in current where !account.hasEnded { collect(account, now, &rows) }
+        for account in fresh.dropFirst(freshHead) { collect(account, now, open, &rows) }
+        for (_, account) in current where !account.hasEnded { collect(account, now, open, &rows) }
         for (key, fold) in folded { rows.append(row(key, fold)) }
         for key in folded.keys {
             folded[key]?.figures.socketLast = FamilyCounts()
@@ -46,7 +47,9 @@ extension SocketLedger {
         current[Slot(node: .none, pid: pid)].map { $0.sawEvents && $0.startTicks == startTicks } ?? false
     }
 
-    private func collect(_ account: ProcessAccount, _ now: Int64?, _ rows: inout [Row]) {
+    private func collect(
+        _ account: ProcessAccount, _ now: Int64?, _ open: OpenSocketRequest?, _ rows: inout [Row]
+    ) {
         defer { account.startInterval() }
         guard account.inScope, !account.descriptors.isBlank else { return }
         var row = Row()
@@ -65,6 +68,7 @@ extension SocketLedger {
         row.drift = account.drift
         row.acceptedGrowth = account.accepted.grown
         row.figures = account.figures
+        if let open { row.openSockets = openSockets(account, open) }
         rows.append(row)
     }
 
@@ -149,6 +153,7 @@ extension SocketLedger {
             ] {
                 mark(id)
             }
+            for (_, descriptor) in account.descriptors.live { mark(descriptor.thread) }
         }
         for (_, account) in current { markAll(account) }
         for account in fresh.dropFirst(freshHead) { markAll(account) }

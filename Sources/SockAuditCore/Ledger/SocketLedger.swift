@@ -193,6 +193,8 @@ public final class SocketLedger {
 
     private func open(_ fd: Int32, _ descriptor: Descriptor, _ account: ProcessAccount, _ event: AuditEvent) {
         guard fd >= 0 else { return }
+        var descriptor = descriptor
+        descriptor.thread = event.comm
         var owner = account
         // The number is in use: either the close is on its way, or this is another process that
         // got the pid of one killed by a signal, which leaves no record.
@@ -210,6 +212,7 @@ public final class SocketLedger {
         account.descriptors.duplicate(
             from: from, lent: lent, to: to, over: over, closeOnExec: closeOnExec, serial: event.serial,
             stamp: event.stamp, epoch: epoch)
+        account.descriptors.setThread(event.comm, fd: to, serial: event.serial)
         if from != to {
             for other in account.sharers { other.descriptors.lose(UInt32(to)...UInt32(to)) }
         }

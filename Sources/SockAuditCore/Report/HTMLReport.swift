@@ -42,7 +42,7 @@ public enum HTMLReport {
             <body class="\(snapshot.verdict.rawValue)">
             \(heading(snapshot, head, end, style))
             \(HTMLChart.overview(history, style))
-            \(HTMLRows.table(snapshot, history, style))
+            \(HTMLRows.table(snapshot, history, style))\(LeakHTML.section(snapshot, utcOffset: style.utcOffset))
             \(footer)
             <script>\(HTMLStyle.script)</script>
             </body>

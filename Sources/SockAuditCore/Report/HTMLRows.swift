@@ -47,6 +47,9 @@ enum HTMLRows {
         if let next = NextLook.line(table) {
             html += "<p class=\"next\">\(Escaping.htmlSentence(String(next.dropLast())))</p>\n"
         }
+        if let growth = GrowthNote.line(table) {
+            html += "<p class=\"next\">\(Escaping.htmlSentence(String(growth.dropLast())))</p>\n"
+        }
         if shape.rows.isEmpty { html += "<p class=\"quiet\">no sockets yet</p>\n" }
         let left = table.hidden + table.rows.count - shape.rows.count
         if left > 0 { html += "<p class=\"quiet\">and \(left) more, which the totals contain</p>\n" }
@@ -90,7 +93,7 @@ enum HTMLRows {
             html +=
                 "<td class=\"n\" data-v=\"\(isUnset ? -1 : Int(row.auid))\">\(isUnset ? "-" : "\(row.auid)")</td>"
         }
-        html += "<td>\(row.state.rawValue)</td>"
+        html += "<td>\(row.state.rawValue)\(row.grows ? " grows" : "")</td>"
         html += "<td class=\"n\" data-v=\"\(Int(max(0, min(row.duration, 1e12)) * 1_000))\">"
         return html + "\(TimeText.duration(row.duration))</td></tr>\n"
     }

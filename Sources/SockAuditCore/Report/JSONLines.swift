@@ -37,6 +37,7 @@ public enum JSONLines {
         line += ",\"reasons\":[\(head.reasons.map(reason).joined(separator: ","))]"
         line +=
             ",\"events\":{\"seen\":\(head.eventsSeen),\"used\":\(head.eventsUsed),\"lost\":\(head.eventsLost)}"
+        if let seconds = head.olderThan { line += ",\"older_than\":\(number(seconds))" }
         return line + ",\"totals\":{\(figures(snapshot.totals))},\"rows\":["
     }
 
@@ -59,6 +60,7 @@ public enum JSONLines {
         if row.descriptors > 0 { text += ",\"descriptors\":\(row.descriptors)" }
         if row.descriptorLimit > 0 { text += ",\"descriptor_limit\":\(row.descriptorLimit)" }
         if row.processes != 1 { text += ",\"processes\":\(row.processes)" }
+        text += LeakJSON.keys(row)
         return text + ",\(figures(row.figures))}"
     }
 

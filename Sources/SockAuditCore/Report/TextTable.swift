@@ -44,17 +44,19 @@ public enum TextTable {
             }
             row = end
             if row == lines.rows {
-                text += tail(snapshot, of: whole)
+                text += tail(snapshot, of: whole, style)
                 isDone = true
             }
             return text
         }
     }
 
-    private static func tail(_ snapshot: Snapshot, of whole: Snapshot) -> String {
+    private static func tail(_ snapshot: Snapshot, of whole: Snapshot, _ style: Style) -> String {
         var text = snapshot.rows.isEmpty ? "no sockets yet\n" : ""
         if let next = NextLook.line(whole) { text += next }
+        if let growth = GrowthNote.line(whole) { text += growth }
         if snapshot.hidden > 0 { text += "and \(snapshot.hidden) more (--top); the totals contain them\n" }
+        text += LeakText.block(whole, utcOffset: style.utcOffset)
         return text
     }
 
@@ -136,7 +138,7 @@ public enum TextTable {
         columns.append(
             Column(title: "", right: true) { line in
                 line.family.map { "[\($0.name.uppercased())]" }
-                    ?? line.row.map { $0.state == .running || $0.state == .unknown ? "" : $0.state.rawValue }
+                    ?? line.row.map(\.mark)
                     ?? ""
             })
         return columns

@@ -64,6 +64,7 @@ public enum RowShaping {
             sum.pid = 0
             sum.figures += row.figures
             sum.drift += row.drift
+            if let open = row.openSockets { sum.openSockets = (sum.openSockets ?? OpenSockets()) + open }
             (sum.descriptors, sum.descriptorLimit) = (0, 0)
             sum.duration = max(sum.duration, row.duration)
             sum.start = sum.start == 0 ? row.start : min(sum.start, row.start == 0 ? sum.start : row.start)

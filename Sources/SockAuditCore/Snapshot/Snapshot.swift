@@ -24,6 +24,10 @@ public struct Row: Equatable, Sendable {
     /// How many processes a folded or grouped row stands for.
     public var processes = 1
     public var figures = Figures()
+    /// How its sockets become more; nil where nobody follows it.
+    public var growth: Growth?
+    /// What it has open, where that was asked for (`--leaks`).
+    public var openSockets: OpenSockets?
 
     public init() {}
 }
@@ -54,6 +58,8 @@ public struct SnapshotHead: Equatable, Sendable {
     public var eventsUsed = 0
     public var eventsLost = 0
     public var fromInput = false
+    /// With `--leaks`, how old (seconds) the open sockets are at least that rows tell of.
+    public var olderThan: Double?
 
     public init() {}
 }

@@ -163,13 +163,15 @@ public struct ProcScanner {
         return (scan, stat.threads == 1 && !stat.isBusy)
     }
 
-    /// fd to inode; nil with errno when the folder cannot be read.
+    /// fd to inode; nil with errno when the folder, or what is in it, cannot be read.
     private static func sockets(_ folder: String, _ scan: inout ProcessScan) -> [Int32: UInt64]? {
         guard let directory = opendir(folder) else { return nil }
         defer { closedir(directory) }
         // Collected first: a dictionary that grows with each entry is made several times.
         var found: [(Int32, UInt64)] = []
         found.reserveCapacity(32)
+        // Who may list them may not be allowed to see what they are: that needs CAP_SYS_PTRACE.
+        var isDenied = false
         let handle = dirfd(directory)
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
             while let entry = readdir(directory) {
@@ -179,7 +181,10 @@ public struct ProcScanner {
                         scan.descriptors += 1
                         guard let base = target.baseAddress else { return }
                         let count = readlinkat(handle, name, base, target.count)
-                        guard count > 0 else { return }
+                        guard count > 0 else {
+                            if errno == EACCES { isDenied = true }
+                            return
+                        }
                         if let inode = Self.inode(target, count) {
                             found.append((fd, inode))
                         } else if Self.isRing(target, count) {
@@ -189,6 +194,10 @@ public struct ProcScanner {
                 }
             }
         }
+        if isDenied {
+            errno = EACCES
+            return nil
+        }
         var sockets = [Int32: UInt64](minimumCapacity: found.count)
         for (fd, inode) in found { sockets[fd] = inode }
         return sockets
@@ -196,15 +205,6 @@ public struct ProcScanner {
 
     /// Who holds fewer is near no limit that anyone sets: their files are not read.
     private static let fewDescriptors = 50
-
-    /// `Max open files  1024  524288  files` (proc(5)): the first number; nil where there is none.
-    static func descriptorLimit(_ pid: Int32) -> Int? {
-        let title = Array("Max open files".utf8)
-        let lines = (SmallFile.read("/proc/\(pid)/limits", limit: 4_096) ?? []).split(separator: 0x0A)
-        guard let line = lines.first(where: { $0.starts(with: title) }) else { return nil }
-        let words = line.dropFirst(title.count).split(separator: UInt8(ascii: " "))
-        return words.first.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
-    }
 
     private static func hasBusyTask(_ pid: Int32) -> Bool {
         list("/proc/\(pid)/task").contains { tid in
@@ -240,6 +240,12 @@ public struct ProcScanner {
             value = value &* 10 &+ UInt64(digit)
         }
         return value
+    }
+
+    /// The socket that a descriptor is now; nil when it is none, or cannot be read.
+    static func socketInode(_ pid: Int32, _ fd: Int32) -> UInt64? {
+        guard var link = SmallFile.link("/proc/\(pid)/fd/\(fd)") else { return nil }
+        return link.withUnsafeMutableBytes { inode($0.assumingMemoryBound(to: CChar.self), $0.count) }
     }
 
     private static func isRing(_ text: UnsafeMutableBufferPointer<CChar>, _ count: Int) -> Bool {

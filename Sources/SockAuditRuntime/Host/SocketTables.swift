@@ -1,12 +1,22 @@
 import AuditStream
 import SockAuditCore
 
-/// What the kernel says about sockets of which no record told: their protocol, and whether they came by
-/// accept. Its tables of TCP and unix sockets (/proc/PID/net, proc(5)) are read once for each network
-/// namespace and only when someone asks. One is made for each table, and thrown away after it.
+/// What the kernel says about sockets: where their ends are, and of those of which no record told also their
+/// protocol and whether they came by accept. Its tables (/proc/PID/net, proc(5)) are read once for each
+/// network namespace and only when someone asks. One is made for each table, and thrown away after it.
 final class SocketTables {
-    /// Sockets that came by accept, by network namespace.
-    private var accepted: [[UInt8]: Set<UInt64>] = [:]
+    /// All sockets of one network namespace.
+    private struct Namespace {
+        var endpoints: [UInt64: SocketEndpoint] = [:]
+        /// Connections whose local end is also listened on.
+        var accepted: Set<UInt64> = []
+        /// Not one of its tables could be read.
+        var isUnreadable = false
+    }
+
+    private var namespaces: [[UInt8]: Namespace] = [:]
+    /// The namespace of the last one asked for: sockets are asked for process by process.
+    private var last: (pid: Int32, namespace: Namespace?)?
 
     /// - Returns: nil when its process, or the descriptor, is gone.
     func info(pid: Int32, fd: Int32, inode: UInt64) -> SocketInfo? {
@@ -15,66 +25,69 @@ final class SocketTables {
         guard let kind = SocketName.of(pid: pid, fd: fd).map(SocketKind.init(protocolName:)) else {
             return nil
         }
-        let accepted = Self.accepting.contains(kind) && table(pid)?.contains(inode) == true
+        let accepted = Self.accepting.contains(kind) && namespace(pid)?.accepted.contains(inode) == true
         return SocketInfo(family: kind.family, kind: kind, looksAccepted: accepted)
+    }
+
+    /// Where a socket's ends are.
+    ///
+    /// - Parameter inode: 0 where it is not known yet.
+    func endpoint(pid: Int32, fd: Int32, inode: UInt64) -> EndpointAnswer {
+        guard let inode = inode != 0 ? inode : ProcScanner.socketInode(pid, fd),
+            let namespace = namespace(pid), !namespace.isUnreadable
+        else { return .unreadable }
+        return namespace.endpoints[inode].map(EndpointAnswer.known) ?? .none
     }
 
     /// What /proc/PID/net can tell of.
     private static let accepting: Set<SocketKind> = [.tcp, .tcp6, .unixStream, .unix]
 
-    private func table(_ pid: Int32) -> Set<UInt64>? {
-        guard let namespace = SmallFile.link("/proc/\(pid)/ns/net") else { return nil }
-        if let known = accepted[namespace] { return known }
-        var found: Set<UInt64> = []
-        for file in ["tcp", "tcp6"] { Self.readTCP("/proc/\(pid)/net/\(file)", into: &found) }
-        Self.readUnix("/proc/\(pid)/net/unix", into: &found)
-        accepted[namespace] = found
+    private func namespace(_ pid: Int32) -> Namespace? {
+        if let last, last.pid == pid { return last.namespace }
+        let found = SmallFile.link("/proc/\(pid)/ns/net").map { name in
+            if let known = namespaces[name] { return known }
+            let fresh = Self.read("/proc/\(pid)/net/")
+            // Its process may have ended meanwhile; another one of the namespace may still be there.
+            if !fresh.isUnreadable { namespaces[name] = fresh }
+            return fresh
+        }
+        last = (pid, found)
         return found
     }
 
-    /// Lines of `sl local_address rem_address st ... inode` (Documentation/networking/proc_net_tcp.rst).
-    private static func readTCP(_ path: String, into found: inout Set<UInt64>) {
-        var ports: Set<[UInt8]> = []
-        var others: [(inode: UInt64, port: [UInt8])] = []
-        eachLine(path) { columns in
-            guard columns.count > 9, let inode = number(columns[9]),
-                let colon = columns[1].lastIndex(of: UInt8(ascii: ":"))
-            else { return }
-            let port = Array(columns[1][(colon + 1)...])
-            if columns[3].elementsEqual("0A".utf8) {
-                ports.insert(port)
-            } else if inode != 0 {
-                others.append((inode, port))
+    private static func read(_ folder: String) -> Namespace {
+        var found = Namespace()
+        var count = 0
+        var listening: (ports: Set<UInt16>, paths: Set<[UInt8]>) = ([], [])
+        for (file, kind, isV6) in tables {
+            guard let bytes = SmallFile.read(folder + file, limit: longest) else { continue }
+            count += 1
+            NetTable.readInet(bytes, kind, isV6: isV6) { inode, endpoint in
+                found.endpoints[inode] = endpoint
+                if case .inet(let local, _, .listen) = endpoint { listening.ports.insert(local.port) }
             }
         }
-        for other in others where ports.contains(other.port) { found.insert(other.inode) }
-    }
-
-    /// Lines of `Num RefCount Protocol Flags Type St Inode Path` (unix(7)): an accepted end bears the
-    /// listener's path.
-    private static func readUnix(_ path: String, into found: inout Set<UInt64>) {
-        var paths: Set<[UInt8]> = []
-        var others: [(inode: UInt64, path: [UInt8])] = []
-        eachLine(path) { columns in
-            guard columns.count > 7, let inode = number(columns[6]) else { return }
-            let path = Array(columns[7])
-            // __SO_ACCEPTCON, include/linux/net.h.
-            if columns[3].elementsEqual("00010000".utf8) {
-                paths.insert(path)
-            } else {
-                others.append((inode, path))
+        if let bytes = SmallFile.read(folder + "unix", limit: longest) {
+            count += 1
+            found.endpoints.merge(NetTable.unix(bytes).sockets) { inet, _ in inet }
+        }
+        found.isUnreadable = count == 0
+        for case .unix(let path, .listen) in found.endpoints.values where !path.isEmpty {
+            listening.paths.insert(path)
+        }
+        for (inode, endpoint) in found.endpoints where endpoint.state != .listen {
+            switch endpoint {
+            case .inet(let local, _, _):
+                if listening.ports.contains(local.port) { found.accepted.insert(inode) }
+            // An accepted end bears the listener's path.
+            case .unix(let path, _): if listening.paths.contains(path) { found.accepted.insert(inode) }
             }
         }
-        for other in others where paths.contains(other.path) { found.insert(other.inode) }
+        return found
     }
 
-    private static func eachLine(_ path: String, _ body: ([ArraySlice<UInt8>]) -> Void) {
-        for line in (SmallFile.read(path, limit: 1 << 28) ?? []).split(separator: 0x0A).dropFirst() {
-            body(line.split(separator: 0x20, maxSplits: 10))
-        }
-    }
-
-    private static func number(_ text: ArraySlice<UInt8>) -> UInt64? {
-        UInt64(String(decoding: text, as: UTF8.self))
-    }
+    private static let tables: [(file: String, kind: NetTable.Transport, isV6: Bool)] = [
+        ("tcp", .tcp, false), ("tcp6", .tcp, true), ("udp", .udp, false), ("udp6", .udp, true),
+    ]
+    private static let longest = 1 << 28
 }

@@ -10,6 +10,8 @@ struct TableLook {
     var at: Int64 = 0
     var behind = false
     var settlement = Settlement()
+    /// Each network namespace is read once.
+    let tables = SocketTables()
 }
 
 /// The report's folder by the keeper's hand, which a monitor may be without.
@@ -37,11 +39,19 @@ extension Monitor {
         let lackedRules = host.lacksRules
         var head = try head(at: moment, final: final)
         if isLocal { settle(&look, lostBefore, lackedRules: lackedRules) }
-        var rows = ledger.takeRows(now: isLocal ? Clock.wall() : nil)
+        let now = Clock.wall()
+        let tables = look.tables
+        var rows = ledger.takeRows(
+            now: isLocal ? now : nil,
+            open: isLocal
+                ? settings.openSockets(at: now) { tables.endpoint(pid: $0, fd: $1, inode: $2) }
+                : settings.openSockets(at: now))
         for index in rows.indices where rows[index].state != .exited {
             guard let scan = look.second[rows[index].pid] ?? look.first[rows[index].pid] else { continue }
             rows[index].descriptors = scan.descriptors
-            rows[index].descriptorLimit = scan.descriptorLimit ?? 0
+            rows[index].descriptorLimit =
+                scan.descriptorLimit ?? (settings.leaks ? ProcScanner.descriptorLimit(rows[index].pid) : nil)
+                ?? 0
         }
         head.reasons += reasons(look.settlement, rows, behind: look.behind)
         driftBefore = rows.reduce(0) { $0 + $1.drift }
@@ -100,7 +110,7 @@ extension Monitor {
 
     /// The second half: what both say is believed.
     private mutating func settle(_ look: inout TableLook, _ lostBefore: Int, lackedRules: Bool) {
-        let tables = SocketTables()
+        let tables = look.tables
         let settings = LookSettings(
             lossy: losses.total > adoptedAtLoss, closesUnseen: host.isNarrowed || lackedRules,
             callsUnseen: settings.mode == .proc,

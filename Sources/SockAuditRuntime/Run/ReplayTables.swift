@@ -120,7 +120,7 @@ final class ReplayTables {
         for node in window.waiting { ledger.beginWindow(node: node, at: end) }
         var head = head(final: final, from: start, to: end)
         if let started { head.started = started }
-        let rows = ledger.takeRows(now: nil)
+        let rows = ledger.takeRows(now: nil, open: settings.openSockets(at: end))
         usedAtTable = used
         guard !rows.isEmpty || settings.follow else { return }
         quiet = (0, 0)

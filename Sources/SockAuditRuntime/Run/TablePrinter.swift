@@ -17,6 +17,7 @@ public struct TablePrinter: ~Copyable {
     private var rows: [Row] = []
     private var history: RunHistory
     private var sums = MetricSums()
+    private var growth: GrowthHistory
     private var end = ReportEnd()
     /// The last attempt to replace the report failed, and that was said.
     private var isTroubled = false
@@ -30,6 +31,7 @@ public struct TablePrinter: ~Copyable {
     public init(settings: WatchSettings) throws(AuditError) {
         self.settings = settings
         history = RunHistory(isGrouped: settings.grouping != .process)
+        growth = GrowthHistory(isGrouped: settings.grouping != .process)
         sink = OutputSink(redraws: settings.clears && settings.format == .text && settings.report == nil)
         guard let path = settings.report else { return }
         if settings.format.isWhole {
@@ -67,6 +69,7 @@ public struct TablePrinter: ~Copyable {
         }
         gap = report?.gap
         if new.format != settings.format { history = RunHistory(isGrouped: new.grouping != .process) }
+        if new.grouping != settings.grouping { growth = GrowthHistory(isGrouped: new.grouping != .process) }
         settings = new
     }
 
@@ -94,6 +97,13 @@ public struct TablePrinter: ~Copyable {
         if settings.format.isWhole { self.rows = copy rows }
         var shown = RowShaping.shape(consume rows, families: settings.families, grouping: grouping)
         shown.sort(by: settings.order)
+        growth.take(&shown, head)
+        if settings.leaks {
+            head.olderThan = settings.olderThan
+            for index in shown.indices where shown[index].openSockets == nil {
+                shown[index].openSockets = OpenSockets()
+            }
+        }
         return Snapshot(head: head, rows: shown, top: settings.top)
     }
 

@@ -34,6 +34,9 @@ public struct WatchSettings: Sendable {
     public var source = Source.auto
     public var decoder = Decoder.auto
     public var failOpen: Int?
+    /// Rows tell of the sockets that they have open, those that are at least so many seconds old.
+    public var leaks = false
+    public var olderThan = 0.0
     public var clears = true
     public var quiet = false
     public var utc = false
