@@ -34,24 +34,32 @@ let package = Package(
         .executableTarget(
             name: "sockaudit", dependencies: ["SockAuditCommands", "SockAuditRuntime", "AuditStream"],
             swiftSettings: common),
-        .testTarget(name: "SockAuditCoreTests", dependencies: ["SockAuditCore"], swiftSettings: common),
+        // What the tests share; no product has it.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: common),
         .testTarget(
-            name: "AuditStreamTests", dependencies: ["AuditStream", "SockAuditCore"], swiftSettings: common),
+            name: "SockAuditCoreTests", dependencies: ["TestSupport", "SockAuditCore"], swiftSettings: common),
+        .testTarget(
+            name: "AuditStreamTests", dependencies: ["TestSupport", "AuditStream", "SockAuditCore"],
+            swiftSettings: common),
         .testTarget(
             name: "ReplayTests",
-            dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
-            exclude: [], swiftSettings: common),
-        .testTarget(
-            name: "DoctorTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            dependencies: ["TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
         .testTarget(
-            name: "ReportTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            name: "DoctorTests",
+            dependencies: ["TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
         .testTarget(
-            name: "PluginTests", dependencies: ["SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            name: "ReportTests",
+            dependencies: ["TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore"],
             swiftSettings: common),
-        .testTarget(name: "FormatTests", dependencies: ["SockAuditCore"], swiftSettings: common),
-        .testTarget(name: "LiveKernelTests", swiftSettings: common),
+        .testTarget(
+            name: "PluginTests",
+            dependencies: ["TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            swiftSettings: common),
+        .testTarget(
+            name: "FormatTests", dependencies: ["TestSupport", "SockAuditCore"], swiftSettings: common),
+        .testTarget(name: "LiveKernelTests", dependencies: ["TestSupport"], swiftSettings: common),
     ],
     swiftLanguageModes: [.v6]
 )

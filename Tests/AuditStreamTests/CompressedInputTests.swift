@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -29,15 +30,15 @@ struct CompressedInputTests {
     private let text = (0..<6_000).map { "line \($0 &* 7_919 % 10_007) \($0)\n" }.joined()
     private var bytes: [UInt8] { Array(text.utf8) }
 
-    private func packed(_ kind: Compression, in folder: InputFolder) throws -> [UInt8] {
+    private func packed(_ kind: Compression, in folder: Scratch) throws -> [UInt8] {
         try folder.write("log", text)
         return [UInt8](
             try Data(contentsOf: URL(fileURLWithPath: try folder.compress("log", with: kind))))
     }
 
-    @Test("Every kind is known by its first bytes, not by its name", arguments: InputFolder.kinds)
+    @Test("Every kind is known by its first bytes, not by its name", arguments: Compressors.kinds)
     func kinds(_ kind: Compression) throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let found = try ReadInput(try folder.write("audit.log", Data(packed(kind, in: folder))))
         #expect(found.bytes == bytes)
         #expect(found.failure == nil)
@@ -45,7 +46,7 @@ struct CompressedInputTests {
 
     @Test("Members one after another are one text; zeros between them are padding")
     func members() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let one = try packed(.gzip, in: folder)
         for padding in [0, 1, 512] {
             let zeros = [UInt8](repeating: 0, count: padding)
@@ -63,9 +64,9 @@ struct CompressedInputTests {
 
     @Test(
         "Cut anywhere, what is given out is the text's beginning, and it is said",
-        arguments: InputFolder.kinds)
+        arguments: Compressors.kinds)
     func cut(_ kind: Compression) throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let whole = try packed(kind, in: folder)
         let ends =
             kind == .gzip
@@ -78,9 +79,9 @@ struct CompressedInputTests {
     }
 
     @Test("Any changed byte is noticed; nothing hangs or traps", arguments: 1...200)
-    func damaged(_ seed: UInt64) throws {
-        var random = SeededRandom(seed)
-        let folder = try InputFolder()
+    func damaged(_ seed: Int) throws {
+        var random = Seeded(seed)
+        let folder = try Scratch()
         var bad = try packed(.gzip, in: folder)
         // The header's time, flags of speed, system and name say nothing about the text.
         let from = 10 + "log".utf8.count + 1
@@ -95,7 +96,7 @@ struct CompressedInputTests {
 
     @Test("gzip is read from a pipe, however it is cut into pieces", arguments: [1, 3, 5_000, 1 << 20])
     func pipe(_ piece: Int) throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let whole = Array(try packed(.gzip, in: folder).prefix(1 << 14))
         let complete = try packed(.gzip, in: folder).count == whole.count
         let path = "\(folder.path)/fifo"
@@ -117,7 +118,7 @@ struct CompressedInputTests {
 
     @Test("What a program must read cannot come from a pipe, and the error says what to do")
     func otherPipe() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/fifo"
         try #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
@@ -132,7 +133,7 @@ struct CompressedInputTests {
 
     @Test("A short text in a pipe that begins as a compressed file does is a text")
     func almost() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/fifo"
         try #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
@@ -146,9 +147,9 @@ struct CompressedInputTests {
     }
 
     @Test(
-        "How far a file has been read is told in bytes on disk, up to its size", arguments: InputFolder.kinds)
+        "How far a file has been read is told in bytes on disk, up to its size", arguments: Compressors.kinds)
     func position(_ kind: Compression) throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let path = try folder.write("p", Data(packed(kind, in: folder)))
         let file = try InputFile(path: path)
         var room = [UInt8](repeating: 0, count: 1_000)
@@ -158,19 +159,5 @@ struct CompressedInputTests {
             last = file.position
         }
         #expect(last == file.size)
-    }
-}
-
-/// SplitMix64: a failure names its seed.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

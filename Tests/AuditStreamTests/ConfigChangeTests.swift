@@ -1,4 +1,5 @@
 import SockAuditCore
+import TestSupport
 import Testing
 
 @testable import AuditStream

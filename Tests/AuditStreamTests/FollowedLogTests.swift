@@ -1,12 +1,13 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import AuditStream
 
 /// A writer of a set of logs, as auditd and logrotate are, and a reader behind it.
 private final class Writer {
-    let folder: InputFolder
+    let folder: Scratch
     let path: String
     private(set) var written: [UInt8] = []
     private var serial = 1_000
@@ -14,7 +15,7 @@ private final class Writer {
     private var descriptors: [Int32] = []
 
     init(_ name: String = "audit.log") throws {
-        folder = try InputFolder()
+        folder = try Scratch()
         path = "\(folder.path)/\(name)"
         reopen()
     }
@@ -199,8 +200,8 @@ struct FollowedLogTests {
     }
 
     @Test("Any life of a log is read once and whole", arguments: 1...60)
-    func anyLife(_ seed: UInt64) throws {
-        var random = SeededRandom(seed)
+    func anyLife(_ seed: Int) throws {
+        var random = Seeded(seed)
         let writer = try Writer(seed % 2 == 0 ? "audit.log" : "messages")
         writer.append(Int.random(in: 1...5, using: &random))
         let log = try FollowedLog(path: writer.path)
@@ -271,7 +272,7 @@ struct FollowedLogTests {
 
     @Test("What cannot be followed is refused")
     func refused() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("a.log", "text\n")
         let packed = try folder.gzip("a.log")
         for path in [packed, folder.path, "\(folder.path)/none"] {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -29,7 +30,7 @@ struct InputFileTests {
 
     @Test("A plain file as it is")
     func plain() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let found = try readAll(try folder.write("audit.log", text))
         #expect(found.bytes == Array(text.utf8))
         #expect(found.failure == nil)
@@ -39,7 +40,7 @@ struct InputFileTests {
 
     @Test("A gzip file is decompressed, whatever it is called")
     func compressed() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("audit.log.1", text)
         let packed = try folder.gzip("audit.log.1")
         let found = try readAll(packed)
@@ -52,7 +53,7 @@ struct InputFileTests {
 
     @Test("A cut or damaged gzip file gives what came before, and says so")
     func damaged() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", text)
         let whole = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log")))
         let cut = try readAll(try folder.write("cut.gz", whole.prefix(whole.count / 2)))
@@ -67,7 +68,7 @@ struct InputFileTests {
 
     @Test("A file that is not there, and a folder, are input failures")
     func missing() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         for path in ["\(folder.path)/none", folder.path] {
             do throws(AuditError) {
                 _ = try InputFile(path: path)
@@ -82,7 +83,7 @@ struct InputFileTests {
 
     @Test("A byte order mark at the beginning is no part of the text, compressed or not")
     func byteOrderMark() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let mark = Data([0xEF, 0xBB, 0xBF])
         let whole = mark + Data(text.utf8)
         #expect(try readAll(try folder.write("audit.log", whole)).bytes == Array(text.utf8))
@@ -96,7 +97,7 @@ struct InputFileTests {
 
     @Test("A byte order mark that comes through a pipe byte by byte")
     func byteOrderMarkInParts() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let path = folder.path + "/pipe"
         try #require(mkfifo(path, 0o600) == 0)
         let file = try InputFile(path: path)
@@ -123,7 +124,7 @@ struct InputFileTests {
 
     @Test("An end before the whole is read leaves no process behind")
     func abandoned() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", String(repeating: text, count: 40))
         let packed = try folder.gzip("audit.log")
         for _ in 0..<20 { _ = try InputFile(path: packed) }
@@ -131,7 +132,7 @@ struct InputFileTests {
 
     @Test("A named pipe that nobody writes to yet holds nobody up")
     func namedPipe() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let path = folder.path + "/pipe"
         try #require(mkfifo(path, 0o600) == 0)
         var stop: [Int32] = [-1, -1]

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -12,7 +13,7 @@ struct InputSetTests {
 
     @Test("A folder's logs come by the stamps inside, whatever their names say")
     func stamps() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", log(2_000))
         try folder.write("audit.log.1", log(4_000))
         try folder.write("audit.log.2", "# a comment\n" + log(1_000))
@@ -26,7 +27,7 @@ struct InputSetTests {
 
     @Test("Files without a stamp go by their rotation number, the highest first")
     func numbers() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         for name in ["audit.log", "audit.log.1", "audit.log.2", "audit.log.10"] {
             try folder.write(name, "nothing\n")
         }
@@ -38,7 +39,7 @@ struct InputSetTests {
 
     @Test("A file without a stamp among stamped ones leaves the others in order")
     func mixed() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         // By number alone 3, 2, 1, 0; the stamps say 0 < 2; 3 and 1 have none.
         try folder.write("audit.log", log(1_000))
         try folder.write("audit.log.1", "")
@@ -52,7 +53,7 @@ struct InputSetTests {
 
     @Test("Named files come by the stamps inside too, as the shell's audit.log* does not")
     func glob() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let paths = [
             try folder.write("audit.log", log(3_000)), try folder.write("audit.log.1", log(2_000)),
             try folder.write("audit.log.2", "no record\n"), try folder.write("audit.log.3", log(1_000)),
@@ -66,7 +67,7 @@ struct InputSetTests {
 
     @Test("Stamps are found in wrapped and compressed logs, and far from the beginning")
     func stampsAnywhere() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let noise = String(repeating: "Nov 23 10:00:00 web1 sshd[1]: hello\n", count: 10_000)
         try folder.write("b.log", noise + "Nov 23 10:00:00 web1 audispd: " + log(2_000))
         _ = try folder.gzip("b.log")
@@ -77,7 +78,7 @@ struct InputSetTests {
 
     @Test("Without stamps named files keep their order; a folder without logs is an error")
     func named() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         #expect(try InputSet.files(["b", "a", "-"]).map(\.path) == ["b", "a", "-"])
         #expect(try InputSet.files([]).isEmpty)
         do throws(AuditError) {
@@ -91,7 +92,7 @@ struct InputSetTests {
 
     @Test("What is named twice stands there once, by whatever way it was named")
     func repeated() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let one = try folder.write("audit.log", log(1_000))
         try folder.write("audit.log.1", log(500))
         let link = folder.path + "/other"
@@ -111,7 +112,7 @@ struct InputSetTests {
 
     @Test("Of many files a part is held: the process's descriptors are for others too")
     func held() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         for number in 0..<300 { try folder.write("audit.log.\(number)", log(1_000 + number)) }
         let files = try InputSet.files([folder.path])
         let held = files.count(where: \.isHeld)
@@ -122,7 +123,7 @@ struct InputSetTests {
 
     @Test("Of a folder only files are read; a link to nothing is one that cannot be")
     func onlyFiles() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", log(1_000))
         try #require(mkfifo(folder.path + "/x.log", 0o600) == 0)
         try #require(mkdir(folder.path + "/old.log", 0o700) == 0)
@@ -138,7 +139,7 @@ struct InputSetTests {
 
     @Test("A log that is being compressed stands there once; another that has its name stays")
     func packed() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let gz = folder.path + "/audit.log.1.gz"
         func kept() throws -> [Substring?] {
             var files = try InputSet.files([folder.path])

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -45,7 +46,7 @@ struct ReadAheadTests {
     @Test(
         "It gives the file's bytes in their order, plain and unpacked", arguments: [1_000, 65_536, 1 << 22])
     func bytes(block: Int) throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let quiet = try Pipe()
         let plain = try folder.write("audit.log", Self.text)
         let found = try readAll(try InputFile(path: plain), block: block, stop: quiet.ends.read)
@@ -59,7 +60,7 @@ struct ReadAheadTests {
 
     @Test("A cut gzip file gives what came before, and says so at its end")
     func cut() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let quiet = try Pipe()
         try folder.write("audit.log", Self.text)
         let whole = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log")))
@@ -71,7 +72,7 @@ struct ReadAheadTests {
 
     @Test("What asks for a stop is told before the next block, and nothing is lost by it")
     func stopped() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let file = try InputFile(path: try folder.write("audit.log", Self.text))
         let signal = try Pipe()
         let quiet = try Pipe()
@@ -91,7 +92,7 @@ struct ReadAheadTests {
 
     @Test("Given up in the middle, and while nothing comes, its thread ends")
     func givenUp() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let file = try InputFile(path: try folder.write("audit.log", Self.text))
         let silent = try Pipe()
         let quiet = try Pipe()
@@ -124,7 +125,7 @@ struct ReadAheadTests {
 
     @Test("Only what is long and packed is read so")
     func pays() throws {
-        let folder = try InputFolder()
+        let folder = try Scratch()
         let pipe = try Pipe()
         #expect(!ReadAhead.pays(for: try InputFile(path: "/proc/self/fd/\(pipe.ends.read)")))
         let long = try folder.write("long.log", String(repeating: Self.text, count: 5))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -107,8 +108,7 @@ struct RulesPlanTests {
     @Test("The rules file is the standard plan")
     func file() throws {
         let path =
-            URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
-            + "/../../rules/30-sockaudit.rules"
+            Repository.path + "/rules/30-sockaudit.rules"
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
             .filter { !$0.hasPrefix("#") }
         #expect(lines == RulePlan(mode: .standard).rules.map(\.text))

@@ -1,5 +1,6 @@
 import Foundation
 import SockAuditCore
+import TestSupport
 import Testing
 
 /// The HTML report in a real browser: `make screenshot` runs these and leaves the pictures in .build.

@@ -1,5 +1,6 @@
 import Foundation
 import SockAuditCore
+import TestSupport
 import Testing
 
 /// The manual pages against the program: what a person can type or read stands in them, and nothing else.

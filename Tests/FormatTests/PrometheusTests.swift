@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// What is written for node exporter, taken by a real one and by a real Prometheus.

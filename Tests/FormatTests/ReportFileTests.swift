@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SockAuditCore
+import TestSupport
 import Testing
 
 /// Which format goes where, and what becomes of the file.

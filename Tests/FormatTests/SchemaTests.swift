@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// JSON lines against the schemas in docs/, by somebody else's checker (python3-jsonschema).

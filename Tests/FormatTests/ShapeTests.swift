@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `--group-by`, `--sort` and `--top`, as each format shows them.

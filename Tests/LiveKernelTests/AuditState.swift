@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// The kernel's audit settings and rules, as auditctl says them.
 struct AuditState: Equatable {
@@ -19,7 +20,7 @@ struct AuditState: Equatable {
         var state = AuditState()
         state.settings = try status().filter { names.contains($0.key) }
         let list = try run("auditctl", ["-l"])
-        guard list.code == 0 else { throw LiveError("auditctl -l: \(list.code) \(list.err)") }
+        guard list.code == 0 else { throw SupportError("auditctl -l: \(list.code) \(list.err)") }
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
             if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
         }
@@ -30,7 +31,7 @@ struct AuditState: Equatable {
     /// All that `auditctl -s` says, counters too.
     static func status() throws -> [String: String] {
         let status = try run("auditctl", ["-s"])
-        guard status.code == 0 else { throw LiveError("auditctl -s: \(status.code) \(status.err)") }
+        guard status.code == 0 else { throw SupportError("auditctl -s: \(status.code) \(status.err)") }
         var found: [String: String] = [:]
         for line in status.out.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -41,7 +42,7 @@ struct AuditState: Equatable {
 
     /// How many records the kernel has lost since it started.
     static func lost() throws -> Int {
-        guard let lost = try status()["lost"].flatMap({ Int($0) }) else { throw LiveError("no `lost`") }
+        guard let lost = try status()["lost"].flatMap({ Int($0) }) else { throw SupportError("no `lost`") }
         return lost
     }
 
@@ -53,10 +54,10 @@ struct AuditState: Equatable {
 
     static func set(_ name: String, _ value: String) throws {
         guard let option = options[name], value != "2" || name != "enabled" else {
-            throw LiveError("\(name) cannot be set to \(value)")
+            throw SupportError("\(name) cannot be set to \(value)")
         }
         let done = try run("auditctl", [option, value])
-        guard done.code == 0 else { throw LiveError("auditctl \(option) \(value): \(done.err)") }
+        guard done.code == 0 else { throw SupportError("auditctl \(option) \(value): \(done.err)") }
     }
 
     /// Runs the body with other settings, then puts the old ones back.
@@ -128,7 +129,7 @@ struct AuditState: Equatable {
 
     static func add(_ rule: String) throws {
         let done = try run("auditctl", words(rule))
-        guard done.code == 0 else { throw LiveError("auditctl \(rule): \(done.err)") }
+        guard done.code == 0 else { throw SupportError("auditctl \(rule): \(done.err)") }
     }
 
     /// Takes out the rule that `add` put in, or one that `auditctl -l` printed.
@@ -136,7 +137,7 @@ struct AuditState: Equatable {
         var words = words(rule)
         words[0] = words[0] == "-w" ? "-W" : "-d"
         let done = try run("auditctl", words)
-        guard done.code == 0 else { throw LiveError("auditctl \(words): \(done.err)") }
+        guard done.code == 0 else { throw SupportError("auditctl \(words): \(done.err)") }
     }
 
     private static func words(_ rule: String) -> [String] { rule.split(separator: " ").map(String.init) }

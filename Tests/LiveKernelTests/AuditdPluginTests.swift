@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Live {
@@ -51,7 +52,7 @@ extension Live {
             func nextTable(_ name: String = "report.jsonl") throws -> Table {
                 let count = try tables(name).count
                 try eventually("two more tables") { try tables(name).count >= count + 2 }
-                guard let table = try tables(name).last else { throw LiveError("no table") }
+                guard let table = try tables(name).last else { throw SupportError("no table") }
                 return table
             }
 

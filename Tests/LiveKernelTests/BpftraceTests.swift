@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A counter in the kernel, by process: successful socket(), close() of what socket() gave, and accepted
@@ -46,13 +47,13 @@ final class KernelCounter {
         for line in child.out.split(separator: "\n") where line.hasPrefix("@") {
             let parts = line.dropFirst(3).components(separatedBy: "]: ")
             guard parts.count == 2, let pid = pid_t(parts[0]), let count = Int(parts[1]) else {
-                throw LiveError("bpftrace says '\(line)'")
+                throw SupportError("bpftrace says '\(line)'")
             }
             switch line.prefix(3) {
             case "@s[": found[pid, default: Counts()].sockets = count
             case "@c[": found[pid, default: Counts()].closes = count
             case "@a[": found[pid, default: Counts()].accepted = count
-            default: throw LiveError("bpftrace says '\(line)'")
+            default: throw SupportError("bpftrace says '\(line)'")
             }
         }
         return found

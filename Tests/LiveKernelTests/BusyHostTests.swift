@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// The sockets of every process at one moment: /proc/PID/fd.

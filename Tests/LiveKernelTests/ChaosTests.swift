@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A run of the workload `chaos`: many processes that do random work and write down what they did.

@@ -1,28 +1,6 @@
 import Foundation
 import Glibc
-
-/// A folder for one test, gone with it.
-final class Scratch {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/sockaudit-live-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw LiveError("mkdtemp: \(errno)") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        chmod(path, 0o755)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-
-    @discardableResult
-    func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws -> String {
-        try text.write(toFile: file(name), atomically: false, encoding: .utf8)
-        chmod(file(name), mode)
-        return file(name)
-    }
-}
+import TestSupport
 
 /// A pipe that no child inherits.
 struct Pipe {
@@ -31,7 +9,7 @@ struct Pipe {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw LiveError("pipe: \(errno)") }
+        guard pipe(&ends) == 0 else { throw SupportError("pipe: \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         (reader, writer) = (ends[0], ends[1])
     }
@@ -88,7 +66,7 @@ final class Child {
     init(
         _ program: String, _ arguments: [String], env extra: [String: String] = [:], stdout: Int32? = nil
     ) throws {
-        guard let path = Tool.find(program) else { throw LiveError("\(program) is not installed") }
+        guard let path = Tool.find(program) else { throw SupportError("\(program) is not installed") }
         scratch = try Scratch()
         name = path
         outPath = scratch.file("out")
@@ -131,7 +109,7 @@ final class Child {
             close(pipe.writer)
             input = -1
             code = 127
-            throw LiveError("\(path): \(String(cString: strerror(failed)))")
+            throw SupportError("\(path): \(String(cString: strerror(failed)))")
         }
         Children.shared.add(pid)
     }
@@ -165,7 +143,7 @@ final class Child {
             if let code = poll() { return code }
             if Date() > limit {
                 kill(pid, SIGKILL)
-                throw LiveError(
+                throw SupportError(
                     "\(name) (pid \(pid)) had not ended after \(Int(seconds)) s: \(err.suffix(500))")
             }
             usleep(5_000)
@@ -182,7 +160,7 @@ final class Child {
     func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
         guard Glibc.write(input, bytes, bytes.count) == bytes.count else {
-            throw LiveError("\(name) does not listen")
+            throw SupportError("\(name) does not listen")
         }
     }
 
@@ -219,7 +197,7 @@ final class Child {
             let ended = poll() != nil
             found = lines().first { $0.hasPrefix(prefix) }
             if found == nil && ended {
-                throw LiveError("\(name) ended (\(code ?? -1)) without '\(prefix)': \(err.suffix(1_000))")
+                throw SupportError("\(name) ended (\(code ?? -1)) without '\(prefix)': \(err.suffix(1_000))")
             }
             return found != nil
         }

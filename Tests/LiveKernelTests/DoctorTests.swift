@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// What `sockaudit doctor --format json` says.
@@ -49,7 +50,7 @@ struct DoctorAnswer: Decodable {
 
     static func parse(_ text: String) throws -> DoctorAnswer {
         do { return try JSONDecoder().decode(DoctorAnswer.self, from: Data(text.utf8)) } catch {
-            throw LiveError("no answer of doctor: \(error): \(text.prefix(300))")
+            throw SupportError("no answer of doctor: \(error): \(text.prefix(300))")
         }
     }
 
@@ -58,7 +59,7 @@ struct DoctorAnswer: Decodable {
     func check(_ id: String) throws -> Check {
         let found = checks(id)
         guard let check = found.first, found.count == 1 else {
-            throw LiveError("\(found.count) checks \(id) in \(checks.map(\.id))")
+            throw SupportError("\(found.count) checks \(id) in \(checks.map(\.id))")
         }
         return check
     }
@@ -188,7 +189,7 @@ extension Live {
             let before = try AuditDaemon.stateBefore()
             defer { if !before.isEnabled { _ = try? run("auditctl", ["-e", "0"]) } }
             guard takes else {
-                #expect(throws: LiveError.self) { _ = try AuditDaemon([name: value]) }
+                #expect(throws: SupportError.self) { _ = try AuditDaemon([name: value]) }
                 return
             }
             let daemon = try AuditDaemon([name: value])

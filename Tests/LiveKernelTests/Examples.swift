@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// A command line that README, a page in docs/ or a man page shows to people.
 struct Example: CustomStringConvertible, Sendable {
@@ -154,7 +155,7 @@ struct ExampleRoom {
     }
 
     private func must(_ ran: Finished, _ what: String) throws {
-        guard ran.code == 0 else { throw LiveError("\(what): \(ran.code) \(ran.err)") }
+        guard ran.code == 0 else { throw SupportError("\(what): \(ran.code) \(ran.err)") }
     }
 
     /// The sample as if it had ended a minute ago, with an sshd in it.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A host of its own: namespaces for network, mounts and host name. They live as long as the processes
@@ -30,7 +31,7 @@ final class FleetHost {
     @discardableResult
     func run(_ command: String...) throws -> String {
         let done = try LiveKernelTests.run("nsenter", inside(command))
-        guard done.code == 0 else { throw LiveError("\(name): \(command): \(done.code) \(done.err)") }
+        guard done.code == 0 else { throw SupportError("\(name): \(command): \(done.code) \(done.err)") }
         return done.out
     }
 
@@ -76,7 +77,7 @@ final class Fleet {
         let (center, daemon) = (center, daemon)
         try eventually("the central auditd listens; \(daemon.err)") {
             if let code = daemon.poll() {
-                throw LiveError("the central auditd ended (\(code)): \(daemon.err)")
+                throw SupportError("the central auditd ended (\(code)): \(daemon.err)")
             }
             return try center.run("ss", "-ltnH").contains(":60 ")
         }

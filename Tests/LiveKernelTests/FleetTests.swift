@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Live {
@@ -143,7 +144,7 @@ private final class Sender {
 
     func waitUntilAllArrived() throws {
         try eventually("\(sent) records of \(host.name) arrive; \(child.err)") {
-            if let code = child.poll() { throw LiveError("audisp-remote ended (\(code)): \(child.err)") }
+            if let code = child.poll() { throw SupportError("audisp-remote ended (\(code)): \(child.err)") }
             return fleet.arrived(from: host.name).count == sent
         }
     }

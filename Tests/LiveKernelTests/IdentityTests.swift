@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Live {
@@ -285,7 +286,7 @@ extension Live {
 
         static func real(_ program: String) throws -> String {
             guard let path = Tool.find(program), let real = realpath(path, nil) else {
-                throw LiveError("\(program) is not installed")
+                throw SupportError("\(program) is not installed")
             }
             defer { free(real) }
             return String(cString: real)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// docs/leaks.md: its commands, in their order.
@@ -17,7 +18,7 @@ struct LeakWalk {
     func words(_ start: String, _ end: String = "") throws -> [String] {
         let found = Set(commands.filter { $0.hasPrefix(start) && $0.hasSuffix(end) })
         guard let command = found.first, found.count == 1 else {
-            throw LiveError("docs/leaks.md has \(found.count) commands '\(start) ... \(end)'")
+            throw SupportError("docs/leaks.md has \(found.count) commands '\(start) ... \(end)'")
         }
         return command.split(separator: " ").map(String.init)
     }
@@ -113,7 +114,9 @@ struct LeakRow: Decodable {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let rows = try decoder.decode(Whole.self, from: Data(table.utf8)).rows.filter { $0.pid == pid }
-        guard let row = rows.first, rows.count == 1 else { throw LiveError("\(rows.count) rows of \(pid)") }
+        guard let row = rows.first, rows.count == 1 else {
+            throw SupportError("\(rows.count) rows of \(pid)")
+        }
         return row
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Everything that needs the kernel's audit subsystem: there is one a host, so one test at a time.
@@ -13,19 +14,10 @@ enum Live {}
     if let reason = Host.reasonNotToRun, Host.isCI { Issue.record("live tests cannot run: \(reason)") }
 }
 
-struct LiveError: Error, CustomStringConvertible {
-    let description: String
-    init(_ text: String) { description = text }
-}
-
 /// What this host has.
 enum Host {
     static let isCI = ProcessInfo.processInfo.environment["CI"] == "true"
-    static let repository: String = {
-        var url = URL(fileURLWithPath: #filePath)
-        for _ in 0..<3 { url.deleteLastPathComponent() }
-        return url.path
-    }()
+    static let repository = Repository.path
     static let sockaudit =
         ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? repository + "/.build/release/sockaudit"
     static let workloads =
@@ -92,7 +84,7 @@ final class Skips: @unchecked Sendable {
     /// missing is something that a host may well do without.
     static func skip(_ reason: String, optional: Bool = false) throws -> Never {
         note(reason)
-        if Host.isCI && !optional { throw LiveError("skipped in CI: \(reason)") }
+        if Host.isCI && !optional { throw SupportError("skipped in CI: \(reason)") }
         try Test.cancel("\(reason)")
     }
 
@@ -111,7 +103,7 @@ struct HostLock {
 
     init() throws {
         descriptor = open(Self.path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw LiveError("\(Self.path): \(errno)") }
+        guard descriptor >= 0 else { throw SupportError("\(Self.path): \(errno)") }
         let handle = descriptor
         if flock(handle, LOCK_EX | LOCK_NB) == 0 { return }
         print("live: waiting for other live tests on this host")
@@ -187,14 +179,5 @@ struct KeepsAuditState: TestTrait, SuiteTrait, TestScoping {
             before.restore(from: after)
         }
         if let failure { throw failure }
-    }
-}
-
-/// Waits for a condition, never for a time.
-func eventually(_ what: String, within seconds: Double = 60, _ condition: () throws -> Bool) throws {
-    let limit = Date().addingTimeInterval(seconds)
-    while try !condition() {
-        if Date() > limit { throw LiveError("not within \(Int(seconds)) s: \(what)") }
-        usleep(20_000)
     }
 }

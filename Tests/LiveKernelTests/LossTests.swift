@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Live {
@@ -122,7 +123,7 @@ private struct Witnesses {
 
     init() throws {
         early = try Counter(tcp: 20, udp: 12, unix: 6)
-        guard let scratch else { throw LiveError("no scratch folder") }
+        guard let scratch else { throw SupportError("no scratch folder") }
         worker = try PythonWorkload(at: scratch.file("witness.py"))
         try worker.ask("late")
         workerHolds = try worker.ask("mix").open
@@ -169,14 +170,14 @@ private struct RecordStream {
             let line = try Self.table().first(where: { columns in
                 columns[1] == "9" && columns[3] != "00000000" && inodes.contains(columns[9])
             })
-        else { throw LiveError("pid \(pid) has joined no audit group") }
+        else { throw SupportError("pid \(pid) has joined no audit group") }
         inode = line[9]
     }
 
     /// How many messages it was not given because its buffer was full.
     func drops() throws -> Int {
         guard let line = try Self.table().first(where: { $0[9] == inode }), let drops = Int(line[8]) else {
-            throw LiveError("the socket \(inode) is not in /proc/net/netlink")
+            throw SupportError("the socket \(inode) is not in /proc/net/netlink")
         }
         return drops
     }

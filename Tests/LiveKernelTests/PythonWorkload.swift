@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A Python program that opens and closes what it is told to, and keeps its own account.
@@ -22,7 +23,7 @@ final class PythonWorkload {
         answers += 1
         var lines: [String] = []
         try eventually("the workload answers '\(command)': \(child.err)", within: 60) {
-            if let code = child.poll() { throw LiveError("the workload ended (\(code)): \(child.err)") }
+            if let code = child.poll() { throw SupportError("the workload ended (\(code)): \(child.err)") }
             lines = child.outLines.filter { $0.hasPrefix("{") }
             return lines.count >= answers
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// sshd on the loopback, with keys and a configuration of its own: nothing of the host's is read, and
@@ -18,7 +19,7 @@ final class SecureShell {
         folder = try Scratch()
         for key in ["host", "user"] {
             let made = try run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", folder.file(key)])
-            guard made.code == 0 else { throw LiveError("ssh-keygen: \(made.err)") }
+            guard made.code == 0 else { throw SupportError("ssh-keygen: \(made.err)") }
         }
         madeRun = mkdir(Self.runFolder, 0o755) == 0
         port = try WebServer.freePort()
@@ -74,7 +75,7 @@ final class SecureShell {
     /// A login that stays until its standard input is closed.
     func hold() throws -> Child {
         let ssh = try start("root", [], ["echo up; exec cat"])
-        do { _ = try ssh.outLine("up") } catch { throw LiveError("\(error); sshd: \(subject.child.err)") }
+        do { _ = try ssh.outLine("up") } catch { throw SupportError("\(error); sshd: \(subject.child.err)") }
         return ssh
     }
 
@@ -83,7 +84,7 @@ final class SecureShell {
     func holdWithoutCommand(user: String) throws -> Child {
         let ssh = try start(user, ["-v", "-N"], [])
         do { _ = try ssh.errLine("debug1: Entering interactive session") } catch {
-            throw LiveError("\(error); sshd: \(subject.child.err)")
+            throw SupportError("\(error); sshd: \(subject.child.err)")
         }
         return ssh
     }

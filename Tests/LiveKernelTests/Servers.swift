@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `python3 -m http.server` on a free port of the loopback.
@@ -19,7 +20,7 @@ final class WebServer {
         let line = try subject.child.outLine("Serving HTTP on ")
         let words = line.split(separator: " ")
         guard let at = words.firstIndex(of: "port"), let port = Int(words[at + 1]) else {
-            throw LiveError("no port in '\(line)'")
+            throw SupportError("no port in '\(line)'")
         }
         self.port = port
     }
@@ -33,7 +34,7 @@ final class WebServer {
     static func freePort() throws -> Int {
         let code = "import socket;s=socket.socket();s.bind(('127.0.0.1',0));print(s.getsockname()[1])"
         guard let port = Int(try run(Tool.python, ["-c", code]).out.trimmingCharacters(in: .newlines)) else {
-            throw LiveError("no free port")
+            throw SupportError("no free port")
         }
         return port
     }
@@ -74,7 +75,7 @@ final class Nginx {
         self.child = child
         var workers: [pid_t] = []
         try eventually("two nginx workers; \(child.err)") {
-            if let code = child.poll() { throw LiveError("nginx ended (\(code)): \(child.err)") }
+            if let code = child.poll() { throw SupportError("nginx ended (\(code)): \(child.err)") }
             workers = Proc.children(child.pid)
             return workers.count >= 2
         }
@@ -169,7 +170,7 @@ final class AuditDaemon {
         let child = try Child("auditd", ["-n", "-c", folder.path])
         self.child = child
         try eventually("auditd registers; \(child.err)") {
-            if let code = child.poll() { throw LiveError("auditd ended (\(code)): \(child.err)") }
+            if let code = child.poll() { throw SupportError("auditd ended (\(code)): \(child.err)") }
             return try AuditState.read().settings["pid"] == "\(child.pid)"
         }
     }

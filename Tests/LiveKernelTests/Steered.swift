@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A Python program that a test steers expression by expression: what it may do with sockets stands in
@@ -51,7 +52,7 @@ final class Steered {
         try eventually("an answer to '\(expression)': \(child.err)") {
             lines = child.outLines.filter { $0.hasPrefix("{") }
             if lines.count < answers, let code = child.poll() {
-                throw LiveError("it ended (\(code)) at '\(expression)': \(child.err)")
+                throw SupportError("it ended (\(code)) at '\(expression)': \(child.err)")
             }
             return lines.count >= answers
         }
@@ -165,7 +166,7 @@ extension Watched {
     func nextTable() throws -> Table {
         // The first of the two may have been under way.
         try waitTables(child.outLines.count + 2)
-        guard let table = try tables.last else { throw LiveError("no table") }
+        guard let table = try tables.last else { throw SupportError("no table") }
         return table
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A program that a test looks at: started as it is, or under strace, which then counts what it and all
@@ -20,7 +21,7 @@ final class Subject {
             (pid, log) = (child.pid, nil)
             return
         }
-        guard let path = Tool.find(program) else { throw LiveError("\(program) is not installed") }
+        guard let path = Tool.find(program) else { throw SupportError("\(program) is not installed") }
         let calls = try run(Tool.python, [Self.figures, "--calls"]).out.trimmingCharacters(in: .newlines)
         let log = folder.file("strace")
         let child = try Child(
@@ -31,7 +32,7 @@ final class Subject {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             first = text.split(separator: "\n").first { $0.contains(" execve(") }
                 .flatMap { $0.split(separator: " ").first }.flatMap { pid_t($0) }
-            if first == nil && ended { throw LiveError("strace ended: \(child.err)") }
+            if first == nil && ended { throw SupportError("strace ended: \(child.err)") }
             return first != nil
         }
         (self.child, pid, self.log) = (child, first ?? 0, log)
@@ -42,12 +43,12 @@ final class Subject {
 
     /// What strace has seen until now: every process, the program first.
     func truths() throws -> [Truth] {
-        guard let log else { throw LiveError("pid \(pid) is not traced") }
+        guard let log else { throw SupportError("pid \(pid) is not traced") }
         let told = try run(Tool.python, [Self.figures, log])
         guard told.code == 0 else {
             let kept = "/tmp/sockaudit-live-strace.\(pid)"
             try? FileManager.default.copyItem(atPath: log, toPath: kept)
-            throw LiveError("the log of strace, kept as \(kept): \(told.err)")
+            throw SupportError("the log of strace, kept as \(kept): \(told.err)")
         }
         return try told.out.split(separator: "\n").map { try Truth.parse(String($0)) }
     }
@@ -86,7 +87,7 @@ func compareHeldAndEnded(
 ) throws {
     // The first of the two may have been under way before they held still.
     try watched.waitTables(watched.child.outLines.count + 2)
-    guard let table = try watched.tables.last else { throw LiveError("no table") }
+    guard let table = try watched.tables.last else { throw SupportError("no table") }
     for subject in subjects {
         let truths = try subject.truths()
         expect(table, agreesWith: truths, location: location)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A figure: total and its three parts, as in interface.md.
@@ -100,7 +101,7 @@ struct Table: Decodable {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do { return try decoder.decode(Table.self, from: Data(line.utf8)) } catch {
-            throw LiveError("no table: \(error): \(line.prefix(300))")
+            throw SupportError("no table: \(error): \(line.prefix(300))")
         }
     }
 
@@ -110,7 +111,7 @@ struct Table: Decodable {
     func row(pid: Int32) throws -> Row {
         let found = rows(pid: pid)
         guard let row = found.first, found.count == 1 else {
-            throw LiveError("\(found.count) rows of pid \(pid) in table \(sequence): \(found)")
+            throw SupportError("\(found.count) rows of pid \(pid) in table \(sequence): \(found)")
         }
         return row
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Many requests at the same time.
@@ -56,7 +57,7 @@ final class Redis {
             ], traced: traced)
         self.subject = subject
         try eventually("redis is ready: \(subject.child.out) \(subject.child.err)") {
-            if subject.child.poll() != nil { throw LiveError("redis ended: \(subject.child.out)") }
+            if subject.child.poll() != nil { throw SupportError("redis ended: \(subject.child.out)") }
             return subject.child.out.contains("ready to accept connections at")
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A running sockaudit whose rules are in.
@@ -45,7 +46,7 @@ final class Watched {
     var keeper: pid_t {
         get throws {
             guard let keeper = Proc.children(pid).first(where: { Proc.comm($0) == "sockaudit-guard" }) else {
-                throw LiveError("sockaudit \(pid) has no keeper")
+                throw SupportError("sockaudit \(pid) has no keeper")
             }
             return keeper
         }
@@ -54,7 +55,7 @@ final class Watched {
 
     func waitTables(_ count: Int) throws {
         try eventually("\(count) tables", within: 120) {
-            if child.poll() != nil { throw LiveError("sockaudit ended: \(child.err)") }
+            if child.poll() != nil { throw SupportError("sockaudit ended: \(child.err)") }
             return child.outLines.count >= count
         }
     }
@@ -78,7 +79,9 @@ final class Watched {
     ) throws -> Run {
         let code = try child.wait(seconds)
         let tables = try self.tables
-        guard let last = tables.last else { throw LiveError("no table at the end (\(code)): \(child.err)") }
+        guard let last = tables.last else {
+            throw SupportError("no table at the end (\(code)): \(child.err)")
+        }
         for table in tables { table.checkSums(location) }
         #expect(tables.map(\.final) == tables.map { $0.sequence == last.sequence }, sourceLocation: location)
         #expect(tables.map(\.sequence) == Array(1...tables.count), sourceLocation: location)

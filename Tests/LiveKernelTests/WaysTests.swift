@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 extension Live {
@@ -117,7 +118,7 @@ extension Live {
             try eventually("line \(number) of \(child.name): \(child.err)") {
                 if child.outLines.count < number, let code = child.poll() {
                     if code == 77 { try Skips.skip(child.err, optional: true) }
-                    throw LiveError("it ended (\(code)): \(child.err)")
+                    throw SupportError("it ended (\(code)): \(child.err)")
                 }
                 return child.outLines.count >= number
             }

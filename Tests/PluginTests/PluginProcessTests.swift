@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// The program as auditd runs it, with a pipe for auditd: no records of this host, so no /proc and no root.
@@ -15,17 +16,17 @@ struct PluginProcessTests {
     }
 
     private func expectSealed(_ name: String) throws {
-        let answer = try Programs.run(Programs.sockaudit, ["verify", folder.file(name)])
+        let answer = try Programs.run(Repository.sockaudit, ["verify", folder.file(name)])
         #expect(answer.code == 0, "\(name): \(answer.out)\(answer.err)")
     }
 
     @Test("The end of standard input ends it after a last table; the figures are those of the log")
     func endOfInput() throws {
         let old = try Programs.run(
-            Programs.sockaudit, ["all", "--input", Programs.sample, "--format", "json"])
+            Repository.sockaudit, ["all", "--input", Repository.sample, "--format", "json"])
         let wanted = try #require(PluginTable.all(in: old.out).last)
         let plugin = try RunningPlugin(["--report", report, "--interval", "3600"], in: folder)
-        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try plugin.send(String(contentsOfFile: Repository.sample, encoding: .utf8))
         plugin.closeInput()
         #expect(try plugin.end() == 0, "\(plugin.err)")
         let table = try #require(tables().last)
@@ -40,7 +41,7 @@ struct PluginProcessTests {
     @Test("TERM ends it after the last table, though more could come")
     func term() throws {
         let plugin = try RunningPlugin(["--report", report, "--interval", "0.1"], in: folder)
-        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try plugin.send(String(contentsOfFile: Repository.sample, encoding: .utf8))
         try eventually("tables") { tables().count >= 3 && (tables().last?.opened ?? 0) > 0 }
         plugin.signal(SIGTERM)
         #expect(try plugin.end() == 0, "\(plugin.err)")
@@ -53,7 +54,7 @@ struct PluginProcessTests {
     func hangUp() throws {
         let conf = try folder.write("plugin.conf", "interval = 3600\nreport = \(report)\ntop = 1\n")
         let plugin = try RunningPlugin(["--config", conf], in: folder)
-        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try plugin.send(String(contentsOfFile: Repository.sample, encoding: .utf8))
         try folder.write("plugin.conf", "interval = 0.1\nreport = \(report)\ntop = 1\n")
         plugin.signal(SIGHUP)
         try eventually("tables come; \(plugin.err)") { (tables().last?.opened ?? 0) > 0 }
@@ -92,7 +93,7 @@ struct PluginProcessTests {
             try folder.write("plugin.conf", "report = \(report)\n" + text)
         }
         let plugin = try RunningPlugin(["--config", try conf("interval = 3600\n")], in: folder)
-        try plugin.send(String(contentsOfFile: Programs.sample, encoding: .utf8))
+        try plugin.send(String(contentsOfFile: Repository.sample, encoding: .utf8))
         _ = try conf("interval = 0.1\n")
         plugin.signal(SIGHUP)
         try eventually("tables come; \(plugin.err)") { !tables().isEmpty }
@@ -172,7 +173,7 @@ struct PluginProcessTests {
 
     @Test("Other names by HUP: the figures begin anew, and are those of these processes")
     func otherNames() throws {
-        let sample = try String(contentsOfFile: Programs.sample, encoding: .utf8)
+        let sample = try String(contentsOfFile: Repository.sample, encoding: .utf8)
         let conf = try folder.write("plugin.conf", "interval = 0.1\nreport = \(report)\n")
         let plugin = try RunningPlugin(["--config", conf], in: folder)
         try plugin.send(sample)
@@ -202,21 +203,21 @@ struct PluginProcessTests {
     @Test("Settings that cannot be taken, and input that cannot be read, are refused at the start")
     func refused() throws {
         let bad = try folder.write("bad.conf", "interval = 7\nreport = report.txt\n")
-        let wrong = try Programs.run(Programs.sockaudit, ["plugin", "--config", bad])
+        let wrong = try Programs.run(Repository.sockaudit, ["plugin", "--config", bad])
         #expect(wrong.code == 2)
         #expect(wrong.err.contains("\(bad) line 2: 'report' must be the full path"), "\(wrong.err)")
-        let gone = try Programs.run(Programs.sockaudit, ["plugin", "--config", folder.file("none")])
+        let gone = try Programs.run(Repository.sockaudit, ["plugin", "--config", folder.file("none")])
         #expect(gone.code == 2 && gone.err.contains("cannot be read"), "\(gone.err)")
-        let option = try Programs.run(Programs.sockaudit, ["plugin", "--interval", "soon"])
+        let option = try Programs.run(Repository.sockaudit, ["plugin", "--interval", "soon"])
         #expect(option.code == 64 && option.err.contains("number of seconds"), "\(option.err)")
         let folderless = try Programs.run(
-            Programs.sockaudit, ["plugin", "--report", folder.file("no/such/report.txt")])
+            Repository.sockaudit, ["plugin", "--report", folder.file("no/such/report.txt")])
         #expect(folderless.code == 2 && folderless.err.contains("cannot be written"), "\(folderless.err)")
         // struct audit_dispatcher_header: version, length of the header, type, length.
         let header: [UInt8] = [0, 0, 0, 0, 16, 0, 0, 0, 0x14, 5, 0, 0, 9, 0, 0, 0]
         try Data(header + Array("audit(1.1".utf8)).write(to: URL(fileURLWithPath: folder.file("binary")))
         let binary = try Programs.run(
-            Programs.sockaudit, ["plugin", "--report", report], input: folder.file("binary"))
+            Repository.sockaudit, ["plugin", "--report", report], input: folder.file("binary"))
         #expect(binary.code == 2 && binary.err.contains("format = string"), "\(binary.err)")
     }
 }

@@ -1,6 +1,7 @@
 import AuditStream
 import Glibc
 import SockAuditCore
+import TestSupport
 import Testing
 
 @testable import SockAuditRuntime
@@ -100,7 +101,7 @@ import Testing
 
     @Test("Where nothing is set, the defaults are those that the sample of the file shows")
     func sample() throws {
-        let path = Programs.repository + "/contrib/plugin/plugin.conf"
+        let path = Repository.path + "/contrib/plugin/plugin.conf"
         let text = try String(contentsOfFile: path, encoding: .utf8)
         #expect(try PluginSettings.parse(Array(text.utf8)) == PluginSettings(), "all of it is a comment")
         let lines = text.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// auditd must never wait for a plugin, whatever the plugin waits for.
@@ -69,7 +70,7 @@ struct PluginTroubleTests {
         #expect(last.seen + overrun.count == 20 * each, "each is either counted or missed")
         #expect(overrun.text.contains("\(overrun.count) messages were dropped"), "\(overrun.text)")
         let verified = try Programs.run(
-            Programs.sockaudit, ["verify", folder.file("disk/report.jsonl")])
+            Repository.sockaudit, ["verify", folder.file("disk/report.jsonl")])
         #expect(verified.code == 0, "\(verified.out)")
     }
 
@@ -84,7 +85,7 @@ struct PluginTroubleTests {
         defer { _ = try? Programs.run("/usr/bin/env", ["umount", disk]) }
         let plugin = try RunningPlugin(
             ["--report", "\(disk)/report.jsonl", "--interval", "0.1"], in: folder)
-        let sample = try String(contentsOfFile: Programs.sample, encoding: .utf8)
+        let sample = try String(contentsOfFile: Repository.sample, encoding: .utf8)
         try plugin.send(sample)
         try eventually("the disk is full; \(plugin.err)") { plugin.err.contains("it is left out") }
         // auditd goes on, and is not kept.
@@ -95,7 +96,7 @@ struct PluginTroubleTests {
         plugin.signal(SIGTERM)
         #expect(try plugin.end() == 0, "\(plugin.err)")
         #expect(tables.last?.isFinal == true && (tables.last?.opened ?? 0) > 30)
-        let verified = try Programs.run(Programs.sockaudit, ["verify", "\(disk)/report.jsonl"])
+        let verified = try Programs.run(Repository.sockaudit, ["verify", "\(disk)/report.jsonl"])
         #expect(verified.code == 0, "\(verified.out)")
     }
 }

@@ -2,6 +2,7 @@ import AuditStream
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 @Suite("Replay: damaged input")
@@ -12,8 +13,8 @@ struct ReplayDamageTests {
 
     @Test("Nothing that is audit: exit 1 and no table")
     func nothing() throws {
-        let folder = try ReplayFolder()
-        var random = ReplaySeed(1)
+        let folder = try Scratch()
+        var random = Seeded(1)
         let inputs: [[UInt8]] = [
             [], [0x0A], Array("----\n\n".utf8), Array("hello\nworld".utf8),
             [UInt8](repeating: 0, count: 10_000),
@@ -31,7 +32,7 @@ struct ReplayDamageTests {
 
     @Test("Foreign lines are counted and change no figure")
     func foreign() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         var count = 0
         let lines = try ReplayFixtures.sampleLines().enumerated().flatMap { index, line -> [String] in
             guard index % 50 == 0 else { return [line] }
@@ -48,7 +49,7 @@ struct ReplayDamageTests {
 
     @Test("Damaged records are counted and make the table lossy; the others keep their figures")
     func damaged() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let bad = [
             "type=SYSCALL msg=audit(17", "type=SYSCALL msg=audit(1795484734.169:x): arch=c000003e",
             ReplayLine.socket(3, pid: 1, serial: 1_282_700, at: 1_795_484_734)
@@ -69,7 +70,7 @@ struct ReplayDamageTests {
 
     @Test("NUL bytes between lines, and binary lines, change no figure")
     func binary() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let plain = try ReplayReport.run(ReplayFixtures.sample)
         var data: [UInt8] = []
         for (index, line) in try bytes().split(separator: 0x0A).enumerated() {
@@ -83,7 +84,7 @@ struct ReplayDamageTests {
 
     @Test("A NUL inside one record costs that record at most")
     func nulInside() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let lost = ReplayLine.socket(3, pid: 1, serial: 5_000, at: 1_700_000_000)
             .replacing("a1=", with: "a1\0=")
         let lines =
@@ -95,10 +96,10 @@ struct ReplayDamageTests {
 
     @Test("A log cut anywhere: figures of the rest", arguments: 0..<20)
     func cut(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         let all = try bytes()
         let end = Int.random(in: 1..<all.count, using: &random)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", Data(all[..<end])))
         report.checkSums()
         #expect([0, 1, 4].contains(report.code))
@@ -112,10 +113,10 @@ struct ReplayDamageTests {
 
     @Test("A log that begins anywhere", arguments: 0..<10)
     func late(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         let all = try bytes()
         let start = Int.random(in: 0..<(all.count - 1_000), using: &random)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", Data(all[start...])))
         report.checkSums()
         #expect([0, 1].contains(report.code))
@@ -123,13 +124,13 @@ struct ReplayDamageTests {
 
     @Test("Flipped bits never crash, and the sums hold", arguments: 0..<30)
     func flipped(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         var data = try bytes()
         for _ in 0..<(1 << (seed % 12)) {
             let index = Int.random(in: 0..<data.count, using: &random)
             data[index] ^= 1 << UInt8.random(in: 0..<8, using: &random)
         }
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", Data(data)))
         report.checkSums()
         #expect([0, 1, 4].contains(report.code))
@@ -157,7 +158,7 @@ struct ReplayDamageTests {
                     .joined(separator: " "))
             }
         }
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", lines))
         report.checkSums()
         #expect([0, 4].contains(report.code))
@@ -165,7 +166,7 @@ struct ReplayDamageTests {
 
     @Test("A damaged .gz: what came before is shown, the failure named, exit 2")
     func damagedGzip() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", Data(try bytes()))
         let packed = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log")))
         let report = try ReplayReport.run(try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4)))
@@ -178,7 +179,7 @@ struct ReplayDamageTests {
 
     @Test("An input that cannot be read is refused before anything is")
     func unreadable() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         for path in ["\(folder.path)/none.log", folder.path] {
             let error = #expect(throws: AuditError.self) {
                 _ = try ReplayReport.run(ReplayFixtures.sample, path)
@@ -189,7 +190,7 @@ struct ReplayDamageTests {
 
     @Test("Of a folder a link to nothing costs that log alone, and exit 2")
     func danglingLink() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", Data(try bytes()))
         let plain = try ReplayReport.run(folder.path)
         try #require(symlink("/nowhere/audit.log", "\(folder.path)/audit.log.1") == 0)

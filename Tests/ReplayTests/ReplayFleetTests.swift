@@ -1,5 +1,6 @@
 import Foundation
 import SockAuditCore
+import TestSupport
 import Testing
 
 /// What a central log looks like: records of several hosts among each other's, in the middle of events.
@@ -15,7 +16,7 @@ struct ReplayFleetTests {
         "Each node has the figures of its recording, however far apart their clocks are",
         arguments: pairs, delays)
     func apart(_ logs: [String], _ delay: Int) throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let nodes = try logs.enumerated().map { index, log in
             let lines = try ReplayStory(log: log).lines()
             let first = try #require(lines.first.flatMap(Self.second))
@@ -42,7 +43,7 @@ struct ReplayFleetTests {
 
     @Test("A rotated set is read in the order of its numbers, whatever late record a file begins with")
     func lateFirst() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let at = Self.begin
         // Whole events, which libauparse lets go at once.
         func event(_ node: String, _ call: String) -> [String] {
@@ -67,7 +68,7 @@ struct ReplayFleetTests {
     /// audisp-remote sends a record again when its answer was lost.
     @Test("A record that was sent twice counts once", arguments: ReplayStory.recorded.filter { $0.code == 0 })
     func twice(_ story: ReplayStory) throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let lines = try story.lines().flatMap { [$0, $0] }
         let report = try ReplayReport.run(try folder.write("twice.log", lines))
         report.checkSums()

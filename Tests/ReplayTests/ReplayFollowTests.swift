@@ -2,11 +2,12 @@ import Foundation
 import Glibc
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// A replay that follows its input, in a thread of its own.
 private final class Follower: @unchecked Sendable {
-    private let folder: ReplayFolder
+    private let folder: Scratch
     private var thread = pthread_t()
     private let ended = DispatchSemaphore(value: 0)
     private let ready = DispatchSemaphore(value: 0)
@@ -14,7 +15,7 @@ private final class Follower: @unchecked Sendable {
     private var settings = WatchSettings()
 
     init(_ inputs: String..., change: (inout WatchSettings) -> Void = { _ in }) throws {
-        folder = try ReplayFolder()
+        folder = try Scratch()
         settings.inputs = inputs
         settings.report = "\(folder.path)/report.json"
         settings.format = .json
@@ -51,10 +52,8 @@ private final class Follower: @unchecked Sendable {
             if let last, condition(last) { return }
             usleep(50_000)
         }
-        throw Late(last: "\(String(describing: last?.totals)) \(last?.reasons ?? [:])")
+        throw SupportError("\(String(describing: last?.totals)) \(last?.reasons ?? [:])")
     }
-
-    struct Late: Error { var last: String }
 
     /// As the user's Ctrl-C.
     func interrupt() { pthread_kill(thread, SIGINT) }
@@ -86,7 +85,7 @@ struct ReplayFollowTests {
     func whole() throws {
         let lines = try ReplayFixtures.sampleLines()
         let plain = try ReplayReport.run(ReplayFixtures.sample)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/audit.log"
         try append(lines[..<200], to: "\(path).1")
         try append(lines[200..<300], to: path)
@@ -140,7 +139,7 @@ struct ReplayFollowTests {
 
     @Test("--count ends it, and so does --duration; a log without an event has a table too")
     func ends() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/audit.log"
         try append([], to: path)
         let counted = try Follower(path) { $0.count = 2 }
@@ -151,7 +150,7 @@ struct ReplayFollowTests {
 
     @Test("From a pipe, until its writer ends")
     func pipe() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/fifo"
         try #require(mkfifo(path, 0o600) == 0)
         let plain = try ReplayReport.run(ReplayFixtures.sample).totals.opened
@@ -168,7 +167,7 @@ struct ReplayFollowTests {
 
     @Test("--from counts what comes then; what is there is known")
     func from() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let path = "\(folder.path)/audit.log"
         let at = 1_700_000_000
         try append([ReplayLine.socket(3, pid: 7, serial: 100, at: at)], to: path)
@@ -187,7 +186,7 @@ struct ReplayFollowTests {
 
     @Test("A compressed pipe that is cut: the last table has what came, and it is a failure")
     func cutPipe() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", try Data(contentsOf: URL(fileURLWithPath: ReplayFixtures.sample)))
         let packed = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("audit.log")))
         let cut = try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4))
@@ -212,7 +211,7 @@ struct ReplayFollowTests {
 
     @Test("A byte order mark at the beginning hides no record")
     func byteOrderMark() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let line = ReplayLine.socket(3, pid: 7, serial: 100, at: 1_700_000_000)
         let path = try folder.write("audit.log", Data([0xEF, 0xBB, 0xBF]) + Data((line + "\n").utf8))
         let follower = try Follower(path)

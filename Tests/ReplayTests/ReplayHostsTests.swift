@@ -1,6 +1,7 @@
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// The same over logs of several hosts, each with serials, clock and pace of its own.
@@ -14,7 +15,7 @@ extension ReplayTimeTests {
 
     @Test("Logs of several hosts, each in its file, are one stream of time")
     func sideBySide() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let all = try ReplayFixtures.sampleLines()
         // Cut into three, so that logs come and go while others are read.
         try folder.write("web.log.1", all[..<700].map { "node=web1 " + $0 })
@@ -65,7 +66,7 @@ extension ReplayTimeTests {
 
     @Test("Logs that are long enough for threads of their own come to the same tables")
     func sideBySideLong() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let long = try folder.write("web.log", (0..<60_000).map { call("web1", $0, second: $0 / 1_000) })
         try folder.write("db.log", (0..<60_000).map { call("db7", $0, second: $0 / 1_000) })
         let packed = try folder.gzip("db.log")
@@ -83,7 +84,7 @@ extension ReplayTimeTests {
 
     @Test("A log of several that is damaged is told of; the others are whole")
     func sideBySideDamaged() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("a.log", story.map { "node=a " + $0 } + ["type=SYSCALL msg=audit(17"])
         try folder.write("b.log", story.map { "node=b " + $0 })
         let whole = try Data(contentsOf: URL(fileURLWithPath: try folder.gzip("b.log")))

@@ -2,6 +2,7 @@ import AuditStream
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 @Suite("Replay: shapes of input")
@@ -9,7 +10,7 @@ struct ReplayInputTests {
     @Test("Two hosts in one log, with equal pids, stamps and serials, are rows of their own")
     func nodes() throws {
         let lines = try ReplayFixtures.sampleLines()
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let merged = lines.flatMap { ["node=web1 \($0)", "node=web2 \($0)"] }
         let report = try ReplayReport.run(try folder.write("merged.log", merged))
         let plain = try ReplayReport.run(ReplayFixtures.sample)
@@ -35,7 +36,7 @@ struct ReplayInputTests {
         lines.append(ReplayLine.socket(3, pid: 100, serial: 20, at: at + 120))
         lines.append(ReplayLine.socket(4, pid: 100, serial: 21, at: at + 121))
         lines.append(ReplayLine.close(4, pid: 100, serial: 22, at: at + 121))
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", lines))
         report.checkSums()
         #expect(report.rows.count == 3)
@@ -59,7 +60,7 @@ struct ReplayInputTests {
             "node=a " + ReplayLine.socket(3, pid: 100, serial: 20, at: at + 60),
             "node=b " + ReplayLine.socket(4, pid: 100, serial: 9_100, at: at + 60),
         ]
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", lines))
         #expect(report.rows.filter { $0.node == "a" }.count == 2)
         #expect(report.rows.filter { $0.node == "b" }.map(\.figures.open.total) == [2])
@@ -70,7 +71,7 @@ struct ReplayInputTests {
         let lines = try ReplayFixtures.sampleLines()
         let plain = try ReplayReport.run(ReplayFixtures.sample)
         for cuts in [(500, 1_501), (1, 2), (1_000, 1_001)] {
-            let folder = try ReplayFolder()
+            let folder = try Scratch()
             try folder.write("audit.log.2", Array(lines[..<cuts.0]))
             try folder.write("audit.log.1", Array(lines[cuts.0..<cuts.1]))
             try folder.write("audit.log", Array(lines[cuts.1...]))
@@ -85,7 +86,7 @@ struct ReplayInputTests {
 
     @Test("A compressed log gives the same table")
     func compressed() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("audit.log", try Data(contentsOf: URL(fileURLWithPath: ReplayFixtures.sample)))
         let packed = try folder.gzip("audit.log")
         #expect(try ReplayReport.run(packed).table == (try ReplayReport.run(ReplayFixtures.sample)).table)
@@ -95,7 +96,7 @@ struct ReplayInputTests {
     func dressed() throws {
         let lines = try ReplayFixtures.sampleLines()
         let plain = try ReplayReport.run(ReplayFixtures.sample)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let crlf = try ReplayReport.run(try folder.write("crlf.log", lines.map { $0 + "\r" }))
         #expect(crlf.rows == plain.rows)
         let marked = lines.flatMap {
@@ -118,7 +119,7 @@ struct ReplayInputTests {
     /// one event keep their order.
     @Test("Records shuffled within 50 lines give equal figures", arguments: 1...10)
     func shuffled(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         var latest: [Substring: Double] = [:]
         let keyed = try ReplayFixtures.sampleLines().enumerated().map {
             index, line -> (Double, Int, String) in
@@ -129,7 +130,7 @@ struct ReplayInputTests {
             return (key, index, line)
         }
         let lines = keyed.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", lines))
         let plain = try ReplayReport.run(ReplayFixtures.sample)
         report.checkSums()
@@ -143,12 +144,12 @@ struct ReplayInputTests {
 
     @Test("Also when the records of one event change places", arguments: 1...5)
     func shuffledRecords(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         let keyed = try ReplayFixtures.sampleLines().enumerated().map {
             (Double($0.offset) + Double.random(in: 0..<50, using: &random), $0.element)
         }
         let lines = keyed.sorted { $0.0 < $1.0 }.map(\.1)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let report = try ReplayReport.run(try folder.write("audit.log", lines))
         report.checkSums()
         #expect(report.totals == (try ReplayReport.run(ReplayFixtures.sample)).totals, "seed \(seed)")

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Peak resident memory of the program itself, which is bounded by what is open: see Benchmarks/memory.py
@@ -38,8 +39,6 @@ struct ReplayMemoryTests {
 /// A log of Benchmarks/memlog.py through the program. What the table is written to is read only when the peak
 /// of before was seen: a table that is made whole before it is written shows.
 struct MemoryRun {
-    private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent().path
     /// The one that is optimised: the other has other sizes.
     private static let program = ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"]
 
@@ -58,7 +57,7 @@ struct MemoryRun {
         let writer = Process()
         writer.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         writer.arguments = [
-            "python3", "-B", Self.repository + "/Benchmarks/memlog.py", shape, String(count),
+            "python3", "-B", Repository.path + "/Benchmarks/memlog.py", shape, String(count),
         ]
         writer.standardOutput = log
         let reader = Process()

@@ -1,5 +1,6 @@
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// Names are let go while events are still on their way: see `NameTable.sweep`.
@@ -9,7 +10,7 @@ struct ReplayNamesTests {
         "Whoever is shown bears his own name, however long his event had to wait",
         arguments: [WatchSettings.Decoder.auto, .auparse])
     func right(_ decoder: WatchSettings.Decoder) throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let at = 1_700_000_000
         // Some sweeps: a process has two names.
         let count = 9_500

@@ -2,6 +2,7 @@ import AuditStream
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 @Suite("Replay: the sample log")
@@ -49,7 +50,8 @@ struct ReplaySampleTests {
         let found = try #require(try ReplayReport.run(sample).table)
         let data = try JSONSerialization.data(
             withJSONObject: found, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-        let wanted = try JSONSerialization.jsonObject(with: ReplayFixtures.golden("sample.json", data))
+        let kept = try #require(Golden.kept("sample.json", in: "replay", orRecord: data))
+        let wanted = try JSONSerialization.jsonObject(with: kept)
         // Foundation on Linux hands out a Swift dictionary, which isEqual does not bridge by itself.
         #expect(found == (try #require(wanted as? [String: Any])) as NSDictionary)
     }
@@ -142,7 +144,6 @@ struct ReplayTextTests {
             TextTable.render(snapshot, style: TextTable.Style()) + "\n"
             + TextTable.render(snapshot, style: wide)
         #expect(!text.contains("\u{1B}") && !text.contains("\u{202E}"))
-        let wanted = try ReplayFixtures.golden("table.txt", Data(text.utf8))
-        #expect(text == String(decoding: wanted, as: UTF8.self))
+        Golden.expect(text, "table.txt", in: "replay")
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// Small logs, each with one thing that can go wrong (Tests/Fixtures/logs).
@@ -60,7 +61,7 @@ struct ReplayStoryTests {
     @Test("Cut anywhere, the sums hold", arguments: ReplayStory.all)
     func cut(_ story: ReplayStory) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: story.path))
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         for length in stride(from: 1, to: data.count, by: 211) {
             let report = try ReplayReport.run(try folder.write("cut.log", data.prefix(length)))
             report.checkSums()
@@ -72,9 +73,9 @@ struct ReplayStoryTests {
     func golden(_ story: ReplayStory) throws {
         let plain = try ReplayOutput.text(story.path, wide: false)
         let wide = try ReplayOutput.text(story.path, wide: true)
-        try ReplayFixtures.expectGolden("logs/\(story.log).txt", plain)
-        try ReplayFixtures.expectGolden("logs/\(story.log).wide.txt", wide)
-        try ReplayFixtures.expectGolden("logs/\(story.log).jsonl", try ReplayOutput.json(story.path))
+        Golden.expect(plain, "logs/\(story.log).txt", in: "replay")
+        Golden.expect(wide, "logs/\(story.log).wide.txt", in: "replay")
+        Golden.expect(try ReplayOutput.json(story.path), "logs/\(story.log).jsonl", in: "replay")
     }
 
     @Test("Every log has a story")
@@ -109,7 +110,7 @@ enum ReplayOutput {
     }
 
     private static func write(_ log: String, _ change: (inout WatchSettings) -> Void) throws -> String {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         var settings = WatchSettings()
         settings.inputs = [log]
         settings.report = "\(folder.path)/report"

@@ -2,74 +2,16 @@ import AuditStream
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// The repository's test data.
 enum ReplayFixtures {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("Fixtures")
-    static var sample: String { folder.appendingPathComponent("sample.log").path }
+    static let folder = URL(fileURLWithPath: Repository.fixtures)
+    static let sample = Repository.sample
 
     static func sampleLines() throws -> [String] {
         try String(contentsOfFile: sample, encoding: .utf8).split(separator: "\n").map(String.init)
-    }
-
-    /// Goldens are written only when asked for, and then the test fails: nobody records by mistake.
-    static func golden(_ name: String, _ found: Data) throws -> Data {
-        let file = folder.appendingPathComponent("replay/\(name)")
-        if ProcessInfo.processInfo.environment["SOCKAUDIT_RECORD_GOLDENS"] == "1" {
-            try FileManager.default.createDirectory(
-                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try found.write(to: file)
-            Issue.record("recorded \(name); run again without SOCKAUDIT_RECORD_GOLDENS")
-        }
-        return try Data(contentsOf: file)
-    }
-
-    /// Bytes, not ==: two texts that merely look alike are a difference.
-    static func expectGolden(_ name: String, _ text: String) throws {
-        let kept = try golden(name, Data(text.utf8))
-        guard Data(text.utf8) != kept else { return }
-        let old = String(decoding: kept, as: UTF8.self).split(
-            separator: "\n", omittingEmptySubsequences: false)
-        let new = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let line = zip(old, new).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-        let from = line ?? min(old.count, new.count)
-        let shown = new.dropFirst(from).prefix(4).joined(separator: "\n")
-        Issue.record("\(name) differs from line \(from + 1) on:\n\(shown)")
-    }
-}
-
-/// A folder of its own that goes away with the test.
-final class ReplayFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.path + "/sockaudit-replay-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    @discardableResult
-    func write(_ name: String, _ data: Data) throws -> String {
-        try data.write(to: URL(fileURLWithPath: "\(path)/\(name)"))
-        return "\(path)/\(name)"
-    }
-
-    @discardableResult
-    func write(_ name: String, _ lines: [String]) throws -> String {
-        try write(name, Data(lines.map { $0 + "\n" }.joined().utf8))
-    }
-
-    func gzip(_ name: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/gzip")
-        process.arguments = ["-f", "\(path)/\(name)"]
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
-        return "\(path)/\(name).gz"
     }
 }
 
@@ -160,7 +102,7 @@ struct ReplayReport {
     static func run(
         _ inputs: String..., scope: Scope = .all, change: (inout WatchSettings) -> Void = { _ in }
     ) throws -> ReplayReport {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         var settings = WatchSettings()
         settings.inputs = inputs
         settings.report = "\(folder.path)/report.json"
@@ -177,7 +119,7 @@ struct ReplayReport {
     static func tables(
         _ inputs: String..., scope: Scope = .all, change: (inout WatchSettings) -> Void
     ) throws -> [ReplayReport] {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         var settings = WatchSettings()
         settings.inputs = inputs
         settings.report = "\(folder.path)/report.json"
@@ -255,19 +197,5 @@ enum ReplayLine {
 
     static func close(_ fd: Int, pid: Int, serial: Int, at second: Int) -> String {
         syscall(3, exit: 0, "\(String(fd, radix: 16)) 0 0 0", pid: pid, serial: serial, at: second)
-    }
-}
-
-/// SplitMix64: a failure names its seed.
-struct ReplaySeed: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: Int) { state = UInt64(bitPattern: Int64(seed)) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// `--from`, `--to`, `--every`, `--count` and `--duration` over old records.
@@ -18,7 +19,7 @@ struct ReplayTimeTests {
     ]
 
     func tables(_ lines: [String], _ change: (inout WatchSettings) -> Void) throws -> [ReplayReport] {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let found = try ReplayReport.tables(try folder.write("audit.log", lines), change: change)
         for table in found { table.checkSums() }
         for (index, table) in found.enumerated() {
@@ -59,7 +60,7 @@ struct ReplayTimeTests {
         #expect(try table.head("time") == "2023-11-14T22:13:45.100Z")
         let earlier = try #require(try tables(story) { $0.to = ms(25) + 99 }.first)
         #expect(earlier.sockets(of: 8) == nil)
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let none = try ReplayReport.run(try folder.write("audit.log", story)) { $0.to = ms(-1) }
         #expect(none.code == 1 && none.table == nil)
         let nothing = try ReplayReport.run(try folder.write("audit.log", story)) { $0.from = ms(100) }
@@ -115,7 +116,7 @@ struct ReplayTimeTests {
 
     @Test("Windows anywhere give what another reader counts in them", arguments: 1...12)
     func anyWindow(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         let lines = try ReplayFixtures.sampleLines()
         let stamps = lines.compactMap(ReplayCounter.parse).map(\.stamp)
         let from = Double.random(in: (stamps.min() ?? 0)...(stamps.max() ?? 0), using: &random)
@@ -163,7 +164,7 @@ struct ReplayTimeTests {
                 41, exit: 3, "2 1 0 0", pid: 9, serial: 200 + $0, at: Self.base + 10 * $0, name: "curl")
         }
         let mine = [ReplayLine.socket(3, pid: 7, serial: 300, at: Self.base + 95)]
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let found = try ReplayReport.tables(
             try folder.write("audit.log", other + mine), scope: Scope(patterns: ["app"])
         ) { $0.every = 10 }
@@ -202,7 +203,7 @@ struct ReplayTimeTests {
 
     @Test("A log that is left before its end has no damage for that")
     func leftEarly() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         let lines = (0..<40_000).map {
             ReplayLine.socket(3 + $0, pid: 7, serial: 100 + $0, at: Self.base + $0)
         }
@@ -222,7 +223,7 @@ struct ReplayTimeTests {
 
     @Test("Files of a set that begin long after the end are not read")
     func early() throws {
-        let folder = try ReplayFolder()
+        let folder = try Scratch()
         try folder.write("audit.log.1", story)
         try folder.write("audit.log", ["type=SYSCALL msg=audit(1700090000.100:900): broken", "x"])
         let some = try ReplayReport.run(folder.path) { $0.to = ms(100) }

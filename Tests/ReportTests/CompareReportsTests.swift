@@ -1,5 +1,6 @@
 import Foundation
 import SockAuditCore
+import TestSupport
 import Testing
 
 @testable import AuditStream

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SockAuditCore
+import TestSupport
 import Testing
 
 @testable import AuditStream
@@ -71,7 +72,7 @@ import Testing
     }
 
     private func check(_ scratch: Scratch, _ name: String) throws -> ReportCheck {
-        let bytes = Array(try scratch.text(name).utf8)
+        let bytes = Array(try scratch.read(name).utf8)
         var check = ReportCheck()
         bytes.withUnsafeBytes { check.push($0) }
         check.finish()
@@ -80,7 +81,7 @@ import Testing
 
     /// The numbers of the tables in a file, each line of which must be whole.
     private func sequences(_ scratch: Scratch, _ name: String) throws -> [Int] {
-        try scratch.text(name).split(separator: "\n").compactMap { line in
+        try scratch.read(name).split(separator: "\n").compactMap { line in
             let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
             return object?["sequence"] as? Int
         }
@@ -109,7 +110,7 @@ import Testing
         let scratch = try Scratch()
         var sink = try sink(scratch.file("r"))
         try write(&sink, table(1, final: true))
-        let lines = try scratch.text("r").split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = try scratch.read("r").split(separator: "\n", omittingEmptySubsequences: false)
         let above = try scratch.write("above", lines.dropLast(2).joined(separator: "\n") + "\n")
         let said = try output("/usr/bin/sha256sum", [above]).prefix(64)
         #expect(lines[lines.count - 2].contains("\"sha256\":\"\(said)\""))
@@ -122,15 +123,15 @@ import Testing
         // Not even the head finds room at first.
         disk.room = 40
         try write(&sink, table(1))
-        #expect(try scratch.text("r").isEmpty)
+        #expect(try scratch.read("r").isEmpty)
         #expect(sink.gap?.count == 1 && sink.gap?.code == .reportGap)
         disk.room = .max
         try write(&sink, table(2))
         for room in [0, 1, 100] {
             disk.room = room
-            let before = try scratch.text("r")
+            let before = try scratch.read("r")
             try write(&sink, table(3))
-            #expect(try scratch.text("r") == before, "\(room) bytes of room")
+            #expect(try scratch.read("r") == before, "\(room) bytes of room")
         }
         disk.room = .max
         disk.syncFails = true
@@ -141,7 +142,7 @@ import Testing
         #expect(try sequences(scratch, "r") == [2, 5, 6])
         #expect(sink.gap?.count == 5)
         #expect(try check(scratch, "r").isRight)
-        #expect(try scratch.text("r").contains("\"tables\":3,\"missing\":5,"))
+        #expect(try scratch.read("r").contains("\"tables\":3,\"missing\":5,"))
     }
 
     @Test func wherePartOfALineCannotBeTakenBackItIsEnded() throws {
@@ -159,7 +160,7 @@ import Testing
         disk.room = .max
         try write(&sink, table(4, final: true))
         #expect(try check(scratch, "r").isRight, "what stands there was hashed")
-        let whole = try scratch.text("r").split(separator: "\n").filter { $0.hasSuffix("}") }
+        let whole = try scratch.read("r").split(separator: "\n").filter { $0.hasSuffix("}") }
         #expect(
             whole.contains {
                 $0.hasPrefix("{\"schema\":\"sockaudit.table/1\"") && $0.contains("\"sequence\":4,")
@@ -180,7 +181,7 @@ import Testing
         #expect(error?.code == .outputFailed && error?.errno == ENOSPC)
         #expect(try check(scratch, "r").isRight)
         #expect(try sequences(scratch, "r") == [1])
-        #expect(try scratch.text("r").contains("\"tables\":1,\"missing\":1,"))
+        #expect(try scratch.read("r").contains("\"tables\":1,\"missing\":1,"))
     }
 
     @Test func onlyFilesThatAreOurs() throws {
@@ -193,7 +194,7 @@ import Testing
             #expect(failure { () throws(AuditError) in _ = try sink(scratch.file(name)) } != nil, "\(name)")
         }
         #expect(failure { () throws(AuditError) in _ = try sink("/dev/full") } != nil)
-        #expect(try scratch.text("real") == "kept\n")
+        #expect(try scratch.read("real") == "kept\n")
         try FileManager.default.removeItem(atPath: scratch.file("second"))
         #expect(chmod(real, 0o666) == 0)
         #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "anyone may write to it")
@@ -229,8 +230,8 @@ import Testing
             #expect(try check(scratch, name).isRight, "\(name)")
             #expect(try sequences(scratch, name) == numbers)
         }
-        #expect(try scratch.text("r.1").contains("\"continues\":true"))
-        #expect(try scratch.text("r").contains("\"continued\":true"))
+        #expect(try scratch.read("r.1").contains("\"continues\":true"))
+        #expect(try scratch.read("r").contains("\"continued\":true"))
     }
 
     @Test func aNewFileThatCannotBeOpenedLeavesTheOldOne() throws {
@@ -265,7 +266,7 @@ import Testing
                 var sink = try sink(scratch.file(name), form)
                 try write(&sink, table(1, final: true))
             }
-            let before = runs == 0 ? "" : try scratch.text(name)
+            let before = runs == 0 ? "" : try scratch.read(name)
             _ = try scratch.write(name, before + "half of a line")
             chmod(scratch.file(name), 0o600)
             var sink = try sink(scratch.file(name), form)
@@ -274,7 +275,7 @@ import Testing
             let check = try check(scratch, name)
             #expect(check.runs.map(\.finding) == Array(repeating: .right, count: runs + 1), "\(name)")
             #expect(check.strange == "half of a line\n".utf8.count)
-            #expect(try scratch.text(name).hasPrefix(before + "half of a line\n"))
+            #expect(try scratch.read(name).hasPrefix(before + "half of a line\n"))
         }
     }
 

@@ -1,25 +1,7 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
-
-struct FormatError: Error, CustomStringConvertible {
-    let description: String
-    init(_ text: String) { description = text }
-}
-
-enum Repository {
-    static let path: String = {
-        var url = URL(fileURLWithPath: #filePath)
-        for _ in 0..<4 { url.deleteLastPathComponent() }
-        return url.path
-    }()
-    /// What `make test` built, or what `swift test` builds beside the tests.
-    static let sockaudit =
-        ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? path + "/.build/debug/sockaudit"
-    static let sample = path + "/Tests/Fixtures/sample.log"
-    /// Pictures for people to look at; out of git.
-    static let screenshots = path + "/.build/screenshots"
-}
 
 /// Programs that a test drives (`make deps-test` installs them).
 enum Tool {
@@ -37,7 +19,7 @@ enum Tool {
     static func skip(_ reason: String) throws -> Never {
         print("SKIP formats: \(reason)")
         if ProcessInfo.processInfo.environment["CI"] == "true" {
-            throw FormatError("skipped in CI: \(reason)")
+            throw SupportError("skipped in CI: \(reason)")
         }
         try Test.cancel("\(reason)")
     }
@@ -46,37 +28,20 @@ enum Tool {
     static let python = "/usr/bin/python3"
 }
 
-/// A folder of its own that goes away with the test.
-final class Scratch {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.path + "/sockaudit-format-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { "\(path)/\(name)" }
-
-    @discardableResult
-    func write(_ name: String, _ text: String) throws -> String {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)))
-        return file(name)
-    }
-
-    func read(_ name: String) throws -> String { try String(contentsOfFile: file(name), encoding: .utf8) }
-
+extension Scratch {
     /// The last table of a JSON report: lines of the report itself stand around it.
     func table(_ name: String) throws -> String {
         let lines = try read(name).split(separator: "\n")
         guard let line = lines.last(where: { $0.hasPrefix("{\"schema\":\"sockaudit.table/1\",") }) else {
-            throw FormatError("no table in \(name)")
+            throw SupportError("no table in \(name)")
         }
         return String(line)
     }
+}
 
-    var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] }
+extension Repository {
+    /// Pictures for people to look at; out of git.
+    static let screenshots = path + "/.build/screenshots"
 }
 
 struct Ran {
@@ -104,16 +69,7 @@ func run(
     try process.run()
     process.waitUntilExit()
     guard ![124, 137].contains(process.terminationStatus) else {
-        throw FormatError("\(program) hangs: \(try scratch.read("err"))")
+        throw SupportError("\(program) hangs: \(try scratch.read("err"))")
     }
     return Ran(code: process.terminationStatus, out: try scratch.read("out"), err: try scratch.read("err"))
-}
-
-/// Waits for a condition, never for a time.
-func eventually(_ what: String, within seconds: Double = 60, _ condition: () throws -> Bool) throws {
-    let limit = Date().addingTimeInterval(seconds)
-    while try !condition() {
-        if Date() > limit { throw FormatError("not within \(Int(seconds)) s: \(what)") }
-        usleep(50_000)
-    }
 }

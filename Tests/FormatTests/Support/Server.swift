@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A program that serves HTTP on 127.0.0.1 until the test is over.
@@ -39,14 +40,14 @@ final class Server {
                 bind(fd, $0, length) == 0 && getsockname(fd, $0, &length) == 0
             }
         }
-        guard bound else { throw FormatError("no free port: \(errno)") }
+        guard bound else { throw SupportError("no free port: \(errno)") }
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// - Returns: nil while nobody answers.
     func get(_ path: String, _ query: [String: String] = [:]) throws -> String? {
         guard process.isRunning else {
-            throw FormatError("it has ended: \((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")")
+            throw SupportError("it has ended: \((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")")
         }
         var arguments = ["-s", "--max-time", "20", "--noproxy", "*", "-G", "http://127.0.0.1:\(port)\(path)"]
         for (name, value) in query { arguments += ["--data-urlencode", "\(name)=\(value)"] }
@@ -100,7 +101,7 @@ struct Prometheus {
         guard let text = try server.get(path, query),
             let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
         else { return nil }
-        guard object["status"] as? String == "success" else { throw FormatError("\(query): \(text)") }
+        guard object["status"] as? String == "success" else { throw SupportError("\(query): \(text)") }
         return object["data"] as? [String: Any]
     }
 }

@@ -1,42 +1,10 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
-/// A folder of its own that goes away with the test.
-final class Scratch {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.path + "/sockaudit-plugin-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { "\(path)/\(name)" }
-
-    func text(_ name: String) -> String {
-        String(decoding: FileManager.default.contents(atPath: file(name)) ?? Data(), as: UTF8.self)
-    }
-
-    @discardableResult
-    func write(_ name: String, _ text: String) throws -> String {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: file(name)))
-        return file(name)
-    }
-}
-
 enum Programs {
-    static let repository: String = {
-        var url = URL(fileURLWithPath: #filePath)
-        for _ in 0..<4 { url.deleteLastPathComponent() }
-        return url.path
-    }()
-    static let sockaudit =
-        ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? repository + "/.build/debug/sockaudit"
-    static let sample = repository + "/Tests/Fixtures/sample.log"
-
-    static var isBuilt: Bool { access(sockaudit, X_OK) == 0 }
+    static var isBuilt: Bool { access(Repository.sockaudit, X_OK) == 0 }
 
     struct Answer {
         var code: Int32
@@ -64,19 +32,6 @@ enum Programs {
     }
 }
 
-struct Late: Error, CustomStringConvertible {
-    var description: String
-}
-
-/// Waits for a condition, never for a time.
-func eventually(_ what: @autoclosure () -> String, _ condition: () throws -> Bool) throws {
-    for _ in 0..<1_200 {
-        if try condition() { return }
-        usleep(50_000)
-    }
-    throw Late(description: "not within a minute: \(what())")
-}
-
 /// `sockaudit plugin` with a pipe for auditd.
 final class RunningPlugin {
     private let process = Process()
@@ -93,7 +48,7 @@ final class RunningPlugin {
         Glibc.signal(SIGPIPE, SIG_IGN)
         errors = folder.file("stderr-\(UUID().uuidString)")
         _ = FileManager.default.createFile(atPath: errors, contents: nil)
-        process.executableURL = URL(fileURLWithPath: Programs.sockaudit)
+        process.executableURL = URL(fileURLWithPath: Repository.sockaudit)
         process.arguments = ["plugin"] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = pipe
@@ -111,7 +66,7 @@ final class RunningPlugin {
         try eventually("it watches; \(err)") {
             let isRunning = process.isRunning
             if err.contains("sockaudit: watching") { return true }
-            if !isRunning { throw Late(description: "it ended: \(err)") }
+            if !isRunning { throw SupportError("it ended: \(err)") }
             return false
         }
     }
@@ -185,4 +140,9 @@ struct PluginTable {
             ($0["count"] as? Int ?? -1, $0["text"] as? String ?? "")
         }
     }
+}
+
+extension Scratch {
+    /// What is in it so far; nothing where it is not there yet.
+    func text(_ name: String) -> String { (try? read(name)) ?? "" }
 }

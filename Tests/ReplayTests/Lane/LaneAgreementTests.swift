@@ -2,6 +2,7 @@ import AuditStream
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// The lane is held to libauparse: whatever the log, both decoders give the same events in the same
@@ -57,7 +58,7 @@ struct LaneAgreementTests {
     func damaged() throws {
         let sample = try bytes("../sample").split(separator: 0x0A).prefix(400).map(Array.init)
         for seed in 0..<Self.mutations {
-            var random = ReplaySeed(seed)
+            var random = Seeded(seed)
             var log: [UInt8]
             if seed % 3 == 0 {
                 let start = Int.random(in: 0..<sample.count - 30, using: &random)
@@ -131,7 +132,7 @@ struct LaneAgreementTests {
 
     @Test("Lines in any order", arguments: 0..<6)
     func shuffled(_ seed: Int) throws {
-        var random = ReplaySeed(seed)
+        var random = Seeded(seed)
         var lines = try bytes("../sample").split(separator: 0x0A).map(Array.init)
         let span = [2, 10, 100, 1_000][seed % 4]
         for start in stride(from: 0, to: lines.count, by: span) {

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Invents logs of every kind of event that the two decoders must agree about.
 struct LaneWorld {
     struct Shape {
@@ -10,7 +12,7 @@ struct LaneWorld {
         var count = 40
     }
 
-    private var random: ReplaySeed
+    private var random: Seeded
     private let shape: Shape
     private var serial = 1_000
     private var millis = 1_700_000_000_000
@@ -18,7 +20,7 @@ struct LaneWorld {
     private var stamp = ""
 
     init(seed: Int, _ shape: Shape = Shape()) {
-        random = ReplaySeed(seed)
+        random = Seeded(seed)
         self.shape = shape
     }
 

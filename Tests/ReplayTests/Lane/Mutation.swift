@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Damage to a log: what a disk, a cut, a bad copy or an enemy may do to it.
 enum Mutation {
     private static let bytes: [UInt8] = Array("\0\t\r\u{1D} =:,.()'\"{}[]-0fFaZ\u{7F}".utf8) + [0xFF, 0xC3]
@@ -19,13 +21,13 @@ enum Mutation {
         "9223372036854775807", "\u{1D}",
     ]
 
-    static func apply(_ log: [UInt8], _ random: inout ReplaySeed) -> [UInt8] {
+    static func apply(_ log: [UInt8], _ random: inout Seeded) -> [UInt8] {
         var lines = log.split(separator: 0x0A, omittingEmptySubsequences: false).map(Array.init)
         for _ in 0..<Int.random(in: 1...6, using: &random) { change(&lines, &random) }
         return Array(lines.joined(separator: [0x0A]))
     }
 
-    private static func change(_ lines: inout [[UInt8]], _ random: inout ReplaySeed) {
+    private static func change(_ lines: inout [[UInt8]], _ random: inout Seeded) {
         let at = Int.random(in: 0..<lines.count, using: &random)
         let line = lines[at]
         let place = Int.random(in: 0...line.count, using: &random)
@@ -49,7 +51,7 @@ enum Mutation {
         }
     }
 
-    private static func replace(_ line: inout [UInt8], value: String, _ random: inout ReplaySeed) {
+    private static func replace(_ line: inout [UInt8], value: String, _ random: inout Seeded) {
         var words = line.split(separator: 0x20, omittingEmptySubsequences: false).map(Array.init)
         let at = Int.random(in: 0..<words.count, using: &random)
         guard let sign = words[at].firstIndex(of: 0x3D) else { return }
@@ -65,7 +67,7 @@ enum Mutation {
     }
 
     /// Fields in another order, or twice, or with two blanks between.
-    private static func moveWord(_ line: inout [UInt8], _ random: inout ReplaySeed) {
+    private static func moveWord(_ line: inout [UInt8], _ random: inout Seeded) {
         var words = line.split(separator: 0x20, omittingEmptySubsequences: false).map(Array.init)
         let from = Int.random(in: 0..<words.count, using: &random)
         let word = Bool.random(using: &random) ? words[from] : words.remove(at: from)

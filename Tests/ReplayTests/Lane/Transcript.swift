@@ -2,6 +2,7 @@
 import Foundation
 import SockAuditCore
 import SockAuditRuntime
+import TestSupport
 import Testing
 
 /// All that one decoder made of a log: every event, in order, and every counter.

@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import SockAuditCore
 
 /// The calls that the model's threads make.

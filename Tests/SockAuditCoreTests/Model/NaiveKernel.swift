@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import SockAuditCore
 
 /// Which traits a run of the model has.
