@@ -122,7 +122,7 @@ final class Child {
         var envp: [UnsafeMutablePointer<CChar>?] = unsafe environment.map {
             unsafe strdup("\($0.key)=\($0.value)")
         }
-        defer { for unsafepointer in unsafe argv + envp { unsafe free(pointer) } }
+        defer { unsafe (argv + envp).forEach { unsafe free($0) } }
         unsafe argv.append(nil)
         unsafe envp.append(nil)
         keepDescriptorsToOurselves()
