@@ -1,6 +1,6 @@
 import ArgumentParser
 import AuditStream
-@preconcurrency import Glibc
+@unsafe @preconcurrency import Glibc
 import SockAuditRuntime
 
 /// How a command ends: its own exit code, or that of the error that stopped it.
@@ -20,10 +20,10 @@ enum Outcome {
 
     /// print() says nothing of a disk that is full: rules that are cut would be loaded as if they were whole.
     private static func flush() throws(AuditError) {
-        let isFlushed = fflush(stdout) == 0
+        let isFlushed = unsafe fflush(stdout) == 0
         let code = isFlushed ? 0 : errno
         // What went wrong before the last of it is only remembered.
-        guard isFlushed && ferror(stdout) == 0 else {
+        guard unsafe isFlushed && ferror(stdout) == 0 else {
             throw AuditError(
                 .outputFailed, errno: code,
                 "Not all could be written to standard output; free space, or send it elsewhere, and start again."

@@ -95,7 +95,7 @@ struct Plugin: ParsableCommand {
 
     private static var isFromDaemon: Bool {
         var info = stat()
-        return fstat(STDIN_FILENO, &info) == 0 && info.st_mode & S_IFMT == S_IFSOCK
+        return unsafe fstat(STDIN_FILENO, &info) == 0 && info.st_mode & S_IFMT == S_IFSOCK
     }
 }
 

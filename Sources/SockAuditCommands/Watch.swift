@@ -112,7 +112,7 @@ struct Watch: ParsableCommand {
     /// Nobody looks at it, and nobody said when it ends.
     private var lifetime: Double? {
         // systemd ends its units itself (INVOCATION_ID, systemd.exec(5)).
-        let isService = getenv("INVOCATION_ID") != nil
+        let isService = unsafe getenv("INVOCATION_ID") != nil
         let isOpenEnded = duration == nil && count == nil && isatty(STDOUT_FILENO) == 0
         return isOpenEnded && !isService ? WatchSettings.defaultLifetime : nil
     }
@@ -158,7 +158,7 @@ struct Watch: ParsableCommand {
         settings.source = source
         settings.decoder = decoder
         settings.failOpen = failOpen
-        settings.clears = !noClear && getenv("TERM").map { String(cString: $0) } != "dumb"
+        settings.clears = unsafe !noClear && getenv("TERM").map { unsafe String(cString: $0) } != "dumb"
         settings.quiet = quiet
         settings.utc = utc
         settings.force = force

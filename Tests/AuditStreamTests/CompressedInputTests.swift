@@ -14,8 +14,8 @@ struct ReadInput {
         let file = try InputFile(path: path)
         var buffer = [UInt8](repeating: 0, count: block)
         while true {
-            let count = try buffer.withUnsafeMutableBytes { room throws(AuditError) in
-                try file.read(into: room)
+            let count = try unsafe buffer.withUnsafeMutableBytes { room throws(AuditError) in
+                try unsafe file.read(into: room)
             }
             if count == 0 { break }
             bytes += buffer[..<count]
@@ -100,12 +100,12 @@ struct CompressedInputTests {
         let whole = Array(try packed(.gzip, in: folder).prefix(1 << 14))
         let complete = try packed(.gzip, in: folder).count == whole.count
         let path = "\(folder.path)/fifo"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
-            let fd = open(path, O_WRONLY)
+            let fd = unsafe open(path, O_WRONLY)
             for start in stride(from: 0, to: whole.count, by: piece) {
                 let part = Array(whole[start..<min(start + piece, whole.count)])
-                _ = write(fd, part, part.count)
+                _ = unsafe write(fd, part, part.count)
             }
             close(fd)
         }
@@ -120,10 +120,10 @@ struct CompressedInputTests {
     func otherPipe() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
-            let fd = open(path, O_WRONLY)
-            _ = write(fd, Compression.xz.magic, 6)
+            let fd = unsafe open(path, O_WRONLY)
+            _ = unsafe write(fd, Compression.xz.magic, 6)
             close(fd)
         }
         writer.start()
@@ -135,10 +135,10 @@ struct CompressedInputTests {
     func almost() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
-            let fd = open(path, O_WRONLY)
-            for byte in Array("BZ".utf8) { _ = write(fd, [byte], 1) }
+            let fd = unsafe open(path, O_WRONLY)
+            for byte in Array("BZ".utf8) { _ = unsafe write(fd, [byte], 1) }
             close(fd)
         }
         writer.start()
@@ -154,7 +154,8 @@ struct CompressedInputTests {
         let file = try InputFile(path: path)
         var room = [UInt8](repeating: 0, count: 1_000)
         var last: Int64 = 0
-        while try room.withUnsafeMutableBytes({ b throws(AuditError) in try file.read(into: b) }) > 0 {
+        while try unsafe room.withUnsafeMutableBytes({ b throws(AuditError) in try unsafe file.read(into: b) }
+        ) > 0 {
             #expect(file.position >= last)
             last = file.position
         }

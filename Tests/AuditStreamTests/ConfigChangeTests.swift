@@ -12,7 +12,7 @@ import Testing
             let feed = try AuparseFeed(decoder: decoder)
             for (index, body) in bodies.enumerated() {
                 let line = "type=CONFIG_CHANGE msg=audit(1700000000.123:\(100 + index)): \(body)\n"
-                Array(line.utf8).withUnsafeBytes { feed.feed($0) }
+                unsafe Array(line.utf8).withUnsafeBytes { unsafe feed.feed($0) }
             }
             feed.flush()
         }
@@ -44,7 +44,7 @@ import Testing
             ("nothing", nil),
         ])
     func serials(_ text: String, _ serial: UInt64?) {
-        #expect(Array(text.utf8).withUnsafeBytes { RecordType.serial($0) } == serial)
+        unsafe #expect(Array(text.utf8).withUnsafeBytes { RecordType.serial($0) } == serial)
     }
 
     private var plan: RulePlan { RulePlan(mode: .standard, exemptPids: [777]) }

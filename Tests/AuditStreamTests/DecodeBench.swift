@@ -69,7 +69,7 @@ struct DecodeBench {
         try OneAtATime.run {
             let feed = try AuparseFeed(decoder: decoder)
             for piece in [bytes[..<border], bytes[border...]] {
-                piece.withUnsafeBytes { feed.feed($0) }
+                unsafe piece.withUnsafeBytes { unsafe feed.feed($0) }
             }
             feed.flush()
         }

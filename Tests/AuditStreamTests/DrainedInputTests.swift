@@ -38,7 +38,7 @@ import Testing
             var start = 0
             while start < text.count {
                 let end = min(start + size, text.count)
-                let block = text[start..<end].withUnsafeBytes { lines.push($0) }
+                let block = unsafe text[start..<end].withUnsafeBytes { unsafe lines.push($0) }
                 #expect(block.isEmpty || block.last == 0x0A)
                 got += block
                 start = end
@@ -54,7 +54,7 @@ import Testing
         for part in [
             String(repeating: "x", count: 100_000), String(repeating: "y", count: 100_000), "z\nnext\n",
         ] {
-            got += Array(part.utf8).withUnsafeBytes { lines.push($0) }
+            unsafe got += Array(part.utf8).withUnsafeBytes { unsafe lines.push($0) }
         }
         #expect(got == Array("next\n".utf8) && lines.tooLong == 1)
     }
@@ -66,7 +66,7 @@ import Testing
 
         init(room: Int) throws {
             var ends: [Int32] = [0, 0]
-            try #require(pipe(&ends) == 0)
+            try unsafe #require(pipe(&ends) == 0)
             writer = ends[1]
             input = try DrainedInput.start(input: ends[0], room: room)
         }
@@ -76,8 +76,8 @@ import Testing
         func write(_ text: [UInt8]) throws {
             var sent = 0
             while sent < text.count {
-                let count = text.withUnsafeBytes {
-                    Glibc.write(
+                let count = unsafe text.withUnsafeBytes {
+                    unsafe Glibc.write(
                         writer, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
                 }
                 try #require(count > 0)
@@ -95,8 +95,8 @@ import Testing
             var got: [UInt8] = []
             while input.end == nil {
                 var waiting = pollfd(fd: input.descriptor, events: Int16(POLLIN), revents: 0)
-                _ = poll(&waiting, 1, 100)
-                _ = input.take { got += $0 }
+                _ = unsafe poll(&waiting, 1, 100)
+                _ = unsafe input.take { unsafe got += $0 }
             }
             return got
         }

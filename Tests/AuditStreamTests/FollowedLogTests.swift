@@ -23,7 +23,7 @@ private final class Writer {
     deinit { for fd in descriptors { close(fd) } }
 
     func reopen() {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         descriptors.append(descriptor)
     }
 
@@ -37,7 +37,9 @@ private final class Writer {
             written += bytes
             var sent = 0
             while sent < bytes.count {
-                sent += bytes[sent...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+                unsafe sent += bytes[sent...].withUnsafeBytes {
+                    unsafe write(descriptor, $0.baseAddress, $0.count)
+                }
             }
         }
     }
@@ -46,14 +48,14 @@ private final class Writer {
     /// file at once.
     func rotate(keep: Int = 9) {
         shift(keep: keep)
-        rename(path, path + ".1")
+        unsafe rename(path, path + ".1")
         reopen()
     }
 
     private func shift(keep: Int) {
-        unlink("\(path).\(keep)")
+        unsafe unlink("\(path).\(keep)")
         for number in stride(from: keep - 1, to: 0, by: -1) {
-            rename("\(path).\(number)", "\(path).\(number + 1)")
+            unsafe rename("\(path).\(number)", "\(path).\(number + 1)")
         }
     }
 
@@ -61,7 +63,7 @@ private final class Writer {
     func copyAndTruncate() throws {
         shift(keep: 9)
         try Data(contentsOf: URL(fileURLWithPath: path)).write(to: URL(fileURLWithPath: path + ".1"))
-        truncate(path, 0)
+        unsafe truncate(path, 0)
     }
 }
 
@@ -72,8 +74,8 @@ struct FollowedLogTests {
         var bytes: [UInt8] = []
         var room = [UInt8](repeating: 0, count: block)
         while true {
-            let step = try room.withUnsafeMutableBytes { buffer throws(AuditError) in
-                try log.read(into: buffer)
+            let step = try unsafe room.withUnsafeMutableBytes { buffer throws(AuditError) in
+                try unsafe log.read(into: buffer)
             }
             switch step {
             case .bytes(let count): bytes += room[..<count]
@@ -124,9 +126,9 @@ struct FollowedLogTests {
         writer.append(5)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
-        rename(writer.path, writer.path + ".1")
+        unsafe rename(writer.path, writer.path + ".1")
         found += try drain(log)
-        close(open(writer.path, O_WRONLY | O_CREAT, 0o600))
+        unsafe close(open(writer.path, O_WRONLY | O_CREAT, 0o600))
         writer.append(5)
         found += try drain(log)
         writer.append(5)
@@ -177,7 +179,7 @@ struct FollowedLogTests {
         writer.append(5)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
-        truncate(writer.path, 0)
+        unsafe truncate(writer.path, 0)
         // Shorter than before, as long, and longer.
         writer.append(lines)
         found += try drain(log)
@@ -246,7 +248,9 @@ struct FollowedLogTests {
         let log = try FollowedLog(path: writer.path)
         // Less than what would tell two logs apart.
         var room = [UInt8](repeating: 0, count: 30)
-        _ = try room.withUnsafeMutableBytes { buffer throws(AuditError) in try log.read(into: buffer) }
+        _ = try unsafe room.withUnsafeMutableBytes { buffer throws(AuditError) in
+            try unsafe log.read(into: buffer)
+        }
         writer.append(3)
         try writer.copyAndTruncate()
         room += try drain(log)
@@ -261,7 +265,7 @@ struct FollowedLogTests {
         writer.append(3)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
-        unlink(writer.path)
+        unsafe unlink(writer.path)
         #expect(try drain(log).isEmpty)
         writer.reopen()
         writer.append(3)

@@ -7,17 +7,17 @@ import Testing
 /// line is a record must not depend on how it was read.
 @Suite struct GateAgreementTests {
     private func passes(_ line: String) -> Bool {
-        Array(line.utf8).withUnsafeBufferPointer { LineGate.judge($0) == .record }
+        unsafe Array(line.utf8).withUnsafeBufferPointer { unsafe LineGate.judge($0) == .record }
     }
 
     private func counters(_ text: [UInt8], at borders: [Int]) -> LineSplitter.Counters {
         var splitter = LineSplitter()
         var start = 0
         for end in borders + [text.count] {
-            text[start..<end].withUnsafeBufferPointer { splitter.push($0) { _ in } }
+            unsafe text[start..<end].withUnsafeBufferPointer { unsafe splitter.push($0) { _ in } }
             start = end
         }
-        splitter.finish { _ in }
+        unsafe splitter.finish { _ in }
         return splitter.counters
     }
 
@@ -46,7 +46,9 @@ import Testing
             for _ in 0..<Int.random(in: 1...2, using: &random) {
                 line[Int.random(in: 0..<46, using: &random)] = bytes.randomElement(using: &random) ?? 0
             }
-            guard line.withUnsafeBufferPointer({ LineGate.judge($0) }) == .record else { continue }
+            guard unsafe line.withUnsafeBufferPointer({ unsafe LineGate.judge($0) }) == .record else {
+                continue
+            }
             passed += 1
             let text = String(decoding: line, as: UTF8.self)
             #expect(try Decoded(text + "\n").counters.events == 1, "\(text.prefix(60))")
@@ -68,8 +70,8 @@ import Testing
         let line = Records().syscall(3, ["5"]).replacing(" subj=unconfined key=\"sockaudit\"\n", with: "\r\n")
         var splitter = LineSplitter()
         var lines = ""
-        Array(line.utf8).withUnsafeBufferPointer { block in
-            splitter.push(block) { lines += String(decoding: $0, as: UTF8.self) }
+        unsafe Array(line.utf8).withUnsafeBufferPointer { block in
+            unsafe splitter.push(block) { unsafe lines += String(decoding: $0, as: UTF8.self) }
         }
         let decoded = try Decoded(lines)
         #expect(decoded.events.map { decoded.text($0.exe) } == ["/usr/sbin/nginx"])

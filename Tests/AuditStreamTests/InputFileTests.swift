@@ -12,8 +12,8 @@ struct InputFileTests {
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 4_096)
         while true {
-            let count = try block.withUnsafeMutableBytes { buffer throws(AuditError) in
-                try file.read(into: buffer)
+            let count = try unsafe block.withUnsafeMutableBytes { buffer throws(AuditError) in
+                try unsafe file.read(into: buffer)
             }
             if count == 0 { break }
             bytes += block[..<count]
@@ -99,13 +99,13 @@ struct InputFileTests {
     func byteOrderMarkInParts() throws {
         let folder = try Scratch()
         let path = folder.path + "/pipe"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let file = try InputFile(path: path)
-        let writer = open(path, O_WRONLY)
+        let writer = unsafe open(path, O_WRONLY)
         try #require(writer >= 0)
         Thread.detachNewThread {
             for byte in [0xEF, 0xBB, 0xBF] + Array("line\n".utf8) {
-                _ = withUnsafePointer(to: byte) { write(writer, $0, 1) }
+                _ = unsafe withUnsafePointer(to: byte) { unsafe write(writer, $0, 1) }
                 usleep(2_000)
             }
             close(writer)
@@ -113,8 +113,8 @@ struct InputFileTests {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64)
         while true {
-            let count = try buffer.withUnsafeMutableBytes { part throws(AuditError) in
-                try file.read(into: part)
+            let count = try unsafe buffer.withUnsafeMutableBytes { part throws(AuditError) in
+                try unsafe file.read(into: part)
             }
             if count == 0 { break }
             bytes += buffer[..<count]
@@ -134,32 +134,35 @@ struct InputFileTests {
     func namedPipe() throws {
         let folder = try Scratch()
         let path = folder.path + "/pipe"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         var stop: [Int32] = [-1, -1]
-        try #require(pipe(&stop) == 0)
+        try unsafe #require(pipe(&stop) == 0)
         defer { for end in stop { close(end) } }
         // Opened where a hang is seen and not had: nothing else would end this test.
         let opened = Opened()
         Thread.detachNewThread { opened.set(try? InputFile(path: path)) }
         guard opened.wait() else {
             // Lets the other thread go.
-            close(open(path, O_WRONLY | O_NONBLOCK))
+            unsafe close(open(path, O_WRONLY | O_NONBLOCK))
             Issue.record("opening it waits for a writer")
             return
         }
         let file = try #require(opened.file)
         #expect(try file.wait(or: stop[0], milliseconds: 20) == .timeout)
-        #expect(write(stop[1], "x", 1) == 1)
+        unsafe #expect(write(stop[1], "x", 1) == 1)
         #expect(try file.wait(or: stop[0]) == .stopped)
-        let writer = open(path, O_WRONLY)
+        let writer = unsafe open(path, O_WRONLY)
         try #require(writer >= 0)
-        #expect(write(writer, "line\n", 5) == 5)
+        unsafe #expect(write(writer, "line\n", 5) == 5)
         var buffer = [UInt8](repeating: 0, count: 64)
-        let count = try buffer.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes)
+        let count = try unsafe buffer.withUnsafeMutableBytes { bytes throws(AuditError) in
+            try unsafe file.read(into: bytes)
         }
         #expect(Array(buffer[..<count]) == Array("line\n".utf8))
         close(writer)
-        let end = try buffer.withUnsafeMutableBytes { bytes throws(AuditError) in try file.read(into: bytes) }
+        let end = try unsafe buffer.withUnsafeMutableBytes { bytes throws(AuditError) in
+            try unsafe file.read(into: bytes)
+        }
         #expect(end == 0)
     }
 }

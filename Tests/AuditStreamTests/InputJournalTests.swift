@@ -92,10 +92,10 @@ struct InputJournalTests {
         var found: [String] = []
         let open =
             Array("__CURSOR=a\nMESSAGE\n".utf8) + [UInt8](repeating: 0xFF, count: 8) + Array("rest".utf8)
-        open.withUnsafeBufferPointer { splitter.push($0) { _ in } }
-        splitter.finish { _ in }
-        Array(line(3).utf8).withUnsafeBufferPointer {
-            splitter.push($0) { found.append(String(decoding: $0, as: UTF8.self)) }
+        unsafe open.withUnsafeBufferPointer { unsafe splitter.push($0) { _ in } }
+        unsafe splitter.finish { _ in }
+        unsafe Array(line(3).utf8).withUnsafeBufferPointer {
+            unsafe splitter.push($0) { unsafe found.append(String(decoding: $0, as: UTF8.self)) }
         }
         #expect(found == [line(3)])
     }

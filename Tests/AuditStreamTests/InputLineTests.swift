@@ -11,11 +11,11 @@ struct InputLineTests {
         var splitter = LineSplitter()
         var found: [String] = []
         for piece in pieces {
-            piece.withUnsafeBufferPointer { block in
-                splitter.push(block) { found.append(String(decoding: $0, as: UTF8.self)) }
+            unsafe piece.withUnsafeBufferPointer { block in
+                unsafe splitter.push(block) { unsafe found.append(String(decoding: $0, as: UTF8.self)) }
             }
         }
-        splitter.finish { found.append(String(decoding: $0, as: UTF8.self)) }
+        unsafe splitter.finish { unsafe found.append(String(decoding: $0, as: UTF8.self)) }
         return (found, splitter.counters)
     }
 
@@ -41,7 +41,7 @@ struct InputLineTests {
             ("node=web1", .damaged), ("node=web1 hello", .damaged),
         ])
     func kinds(_ line: String, _ wanted: LineGate.Kind) {
-        #expect(Array(line.utf8).withUnsafeBufferPointer { LineGate.judge($0) } == wanted)
+        unsafe #expect(Array(line.utf8).withUnsafeBufferPointer { LineGate.judge($0) } == wanted)
     }
 
     @Test("Every prefix of a record is damaged, foreign or a record, and never a crash")
@@ -49,7 +49,7 @@ struct InputLineTests {
         let bytes = Array(("node=web1 " + Self.record).utf8)
         let colon = Array("node=web1 type=SYSCALL msg=audit(1700000000.123:456):".utf8).count
         for end in 0...bytes.count {
-            let kind = bytes[..<end].withUnsafeBufferPointer { LineGate.judge($0) }
+            let kind = unsafe bytes[..<end].withUnsafeBufferPointer { unsafe LineGate.judge($0) }
             #expect((kind == .record) == (end >= colon), "\(end)")
         }
     }

@@ -9,10 +9,10 @@ import Testing
     /// A number with something behind it, at the end of a line or far from it.
     private func read<T>(_ text: String, _ body: (inout TextCursor) -> T?) -> (value: T, length: Int)? {
         let bytes = Array(text.utf8)
-        return bytes.withUnsafeBytes { bytes in
+        return unsafe bytes.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return nil }
-            var cursor = TextCursor(start, start + bytes.count)
-            return body(&cursor).map { ($0, cursor.at - start) }
+            var cursor = unsafe TextCursor(start, start + bytes.count)
+            return body(&cursor).map { unsafe ($0, cursor.at - start) }
         }
     }
 
@@ -36,17 +36,17 @@ import Testing
             let decimal = read(string + end) { $0.decimal(digits: 18) }
             // Up to where the number ends the two must say the same.
             if let hex {
-                #expect(
+                unsafe #expect(
                     whole.prefix(hex.length).withUnsafeBufferPointer(RecordNumber.hex) == hex.value,
                     "\(string)")
             }
             if let decimal {
-                #expect(
+                unsafe #expect(
                     whole.prefix(decimal.length).withUnsafeBufferPointer(RecordNumber.decimal)
                         == Int64(decimal.value), "\(string)")
             }
             if end.hasPrefix(" ") || end == "\n" {
-                let all = whole.withUnsafeBufferPointer(RecordNumber.hex)
+                let all = unsafe whole.withUnsafeBufferPointer(RecordNumber.hex)
                 #expect(
                     (hex?.length == whole.count ? hex?.value : nil) == (whole.count <= 16 ? all : nil),
                     "\(string)")
@@ -75,14 +75,15 @@ import Testing
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 line[Int.random(in: 0..<50, using: &random)] = bytes.randomElement(using: &random) ?? 0
             }
-            let isTaken = line.withUnsafeBytes { bytes in
+            let isTaken = unsafe line.withUnsafeBytes { bytes in
                 guard let start = bytes.baseAddress else { return false }
-                return OneAtATime.run { head.read(line: start, start + bytes.count) }
+                return OneAtATime.run { unsafe head.read(line: start, start + bytes.count) }
             }
             guard isTaken else { continue }
             taken += 1
             let text = String(decoding: line, as: UTF8.self)
-            #expect(line.dropLast().withUnsafeBufferPointer { LineGate.judge($0) } == .record, "\(text)")
+            unsafe #expect(
+                line.dropLast().withUnsafeBufferPointer { LineGate.judge($0) } == .record, "\(text)")
             let stamp = text.split(separator: "audit(")[1].split(separator: ")")[0].split(whereSeparator: {
                 ".:".contains($0)
             })

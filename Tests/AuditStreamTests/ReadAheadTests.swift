@@ -15,7 +15,7 @@ struct ReadAheadTests {
 
         init() throws {
             var both: [Int32] = [-1, -1]
-            try #require(pipe(&both) == 0)
+            try unsafe #require(pipe(&both) == 0)
             ends = (both[0], both[1])
         }
 
@@ -32,7 +32,7 @@ struct ReadAheadTests {
         let ahead = try #require(ReadAhead(file, block: block))
         var found: (bytes: [UInt8], positions: [Int64]) = ([], [])
         while case .block(let bytes, let position) = try ahead.next(or: stop) {
-            found.bytes += bytes
+            unsafe found.bytes += bytes
             found.positions.append(position)
         }
         // An end stays one.
@@ -76,7 +76,7 @@ struct ReadAheadTests {
         let file = try InputFile(path: try folder.write("audit.log", Self.text))
         let signal = try Pipe()
         let quiet = try Pipe()
-        try #require(write(signal.ends.write, "x", 1) == 1)
+        try unsafe #require(write(signal.ends.write, "x", 1) == 1)
         let ahead = try #require(ReadAhead(file, block: 10_000))
         var found: [UInt8] = []
         while true {
@@ -85,7 +85,7 @@ struct ReadAheadTests {
                 return
             }
             guard case .block(let bytes, _) = try ahead.next(or: quiet.ends.read) else { break }
-            found += bytes
+            unsafe found += bytes
         }
         #expect(found == Array(Self.text.utf8))
     }
@@ -107,7 +107,9 @@ struct ReadAheadTests {
         }
         // Nobody else reads the file now: it goes on where the two blocks ended.
         var rest = [UInt8](repeating: 0, count: 100)
-        let count = try rest.withUnsafeMutableBytes { room throws(AuditError) in try file.read(into: room) }
+        let count = try unsafe rest.withUnsafeMutableBytes { room throws(AuditError) in
+            try unsafe file.read(into: room)
+        }
         #expect(count == 100)
         #expect(file.position % 1_000 == 100)
     }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Rules: the kernel's layout")
 struct RulesKernelTests {
-    private func roundTrip(_ rule: KernelRule) -> KernelRule { rule.withData { KernelRule(reading: $0) } }
+    private func roundTrip(_ rule: KernelRule) -> KernelRule {
+        unsafe rule.withData { unsafe KernelRule(reading: $0) }
+    }
 
     @Test("Every planned rule survives the kernel's layout", arguments: AuditMode.allCases)
     func planned(_ mode: AuditMode) {
@@ -49,9 +51,9 @@ struct RulesKernelTests {
     @Test("A reply whose lengths lie is cut")
     func lying() {
         let rule = KernelRule(list: 4, action: 2, syscalls: [1], fields: [.key("abc"), .exe("/bin/x")])
-        let back = rule.withData { data -> KernelRule in
-            data.pointee.buflen = 5
-            return KernelRule(reading: data)
+        let back = unsafe rule.withData { data -> KernelRule in
+            unsafe data.pointee.buflen = 5
+            return unsafe KernelRule(reading: data)
         }
         #expect(back.fields.map { $0.text ?? [] } == [Array("abc".utf8), Array("/b".utf8)])
     }

@@ -61,16 +61,16 @@ import Testing
             #expect(ran.code == 2 && ran.err.contains("is not ours"), what)
             #expect(try scratch.read("r.html") == before, what)
         }
-        chmod(report, 0o666)
+        unsafe chmod(report, 0o666)
         try expectRefused("anyone may write to it")
-        chmod(report, 0o600)
-        link(report, scratch.file("second"))
+        unsafe chmod(report, 0o600)
+        unsafe link(report, scratch.file("second"))
         try expectRefused("it has a second name")
-        unlink(scratch.file("second"))
+        unsafe unlink(scratch.file("second"))
         if geteuid() == 0 {
-            chown(report, 65_534, 65_534)
+            unsafe chown(report, 65_534, 65_534)
             try expectRefused("another's file")
-            chown(report, 0, 0)
+            unsafe chown(report, 0, 0)
         }
         #expect(try replay("--report", report).code == 0)
     }
@@ -79,7 +79,7 @@ import Testing
     @Test func theInputIsNoReport() throws {
         let text = try String(contentsOfFile: Repository.sample, encoding: .utf8)
         try scratch.write("in.log", text)
-        symlink(scratch.path, scratch.file("folder"))
+        unsafe symlink(scratch.path, scratch.file("folder"))
         for report in ["in.log", "folder/in.log"] {
             for format in ["json", "html", "prometheus"] {
                 let ran = try replay(

@@ -12,7 +12,7 @@ import Testing
 
     private func mode(_ path: String) -> mode_t {
         var info = stat()
-        return lstat(path, &info) == 0 ? info.st_mode & 0o777 : 0
+        return unsafe lstat(path, &info) == 0 ? info.st_mode & 0o777 : 0
     }
 
     /// What the tables of each format begin with, and a report file.
@@ -171,13 +171,13 @@ import Testing
         let report = scratch.file(name)
         func inode() -> UInt {
             var info = stat()
-            return lstat(report, &info) == 0 ? info.st_ino : 0
+            return unsafe lstat(report, &info) == 0 ? info.st_ino : 0
         }
         #expect(try replay("--report", report).code == 0)
         // Somebody reads the old one, and reads on when it is replaced.
         let reader = try #require(FileHandle(forReadingAtPath: report))
         let (first, before) = (try scratch.read(name), inode())
-        chmod(report, 0o640)
+        unsafe chmod(report, 0o640)
         #expect(try replay("--report", report, "--family", "tcp").code == 0)
         #expect(inode() != before && mode(report) == (name == "r.prom" ? 0o644 : 0o600))
         #expect(String(decoding: reader.readDataToEndOfFile(), as: UTF8.self) == first)
@@ -189,15 +189,15 @@ import Testing
     func whatCannotBeReplacedIsSaidAtOnce(_ name: String) throws {
         let scratch = try Scratch()
         try scratch.write("target", "precious")
-        symlink(scratch.file("target"), scratch.file("link.html"))
-        mkdir(scratch.file("folder.prom"), 0o700)
+        unsafe symlink(scratch.file("target"), scratch.file("link.html"))
+        unsafe mkdir(scratch.file("folder.prom"), 0o700)
         // Before the input is read, which may take hours: this one takes for ever.
         let endless = scratch.file("endless")
-        mkfifo(endless, 0o600)
-        defer { unlink(endless) }
+        unsafe mkfifo(endless, 0o600)
+        defer { unsafe unlink(endless) }
         let ran = try run(
             Repository.sockaudit, ["all", "--report", scratch.file(name), "--input", endless], seconds: 30)
-        unlink(endless)
+        unsafe unlink(endless)
         #expect(ran.code == 2 && ran.err.contains("cannot be replaced"), "\(ran)")
         #expect(try scratch.read("target") == "precious")
         #expect(Set(scratch.names) == ["target", "link.html", "folder.prom"])
@@ -208,11 +208,11 @@ import Testing
         guard geteuid() == 0 else { try Tool.skip("not root: no small file system can be mounted") }
         let scratch = try Scratch()
         let disk = scratch.file("disk")
-        mkdir(disk, 0o700)
+        unsafe mkdir(disk, 0o700)
         guard try run("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]).code == 0 else {
             try Tool.skip("no tmpfs can be mounted here")
         }
-        defer { umount(disk) }
+        defer { unsafe umount(disk) }
         let report = disk + "/r.html"
         #expect(try replay("--report", report).code == 0)
         let before = try String(contentsOfFile: report, encoding: .utf8)

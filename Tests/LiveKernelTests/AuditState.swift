@@ -24,7 +24,7 @@ struct AuditState: Equatable {
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
             if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
         }
-        state.settings["marker"] = access(marker, F_OK) == 0 ? "there" : "none"
+        state.settings["marker"] = unsafe access(marker, F_OK) == 0 ? "there" : "none"
         return state
     }
 
@@ -105,7 +105,7 @@ struct AuditState: Equatable {
     func restore(from now: AuditState) {
         guard foreign.isEmpty && now.foreign.isEmpty else { return restoreRules(from: now) }
         restoreRules(from: now)
-        if settings["marker"] != now.settings["marker"] { unlink(Self.marker) }
+        if settings["marker"] != now.settings["marker"] { unsafe unlink(Self.marker) }
         try? Self.forgetDeadReader()
         for name in Self.options.keys where settings[name] != now.settings[name] {
             if let value = settings[name] { try? Self.set(name, value) }

@@ -102,7 +102,7 @@ extension Live {
                 #expect(!log.contains("exe=\"\(Self.program)\""))
 
                 // logrotate moves the report, and auditd passes HUP on.
-                rename(plugin.report, plugin.folder.file("report.1"))
+                unsafe rename(plugin.report, plugin.folder.file("report.1"))
                 plugin.daemon.child.signal(SIGHUP)
                 try eventually("a new report") { try !plugin.tables().isEmpty }
                 try plugin.expectSealed("report.1")

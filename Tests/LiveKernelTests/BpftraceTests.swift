@@ -36,7 +36,7 @@ final class KernelCounter {
         }
     }
 
-    deinit { for path in mounted { umount2(path, Int32(MNT_DETACH)) } }
+    deinit { for path in mounted { unsafe umount2(path, Int32(MNT_DETACH)) } }
 
     /// Ends it and reads what it has counted.
     func stop() throws -> [pid_t: Counts] {
@@ -66,8 +66,8 @@ final class KernelCounter {
             ("debugfs", "/sys/kernel/debug", "/sys/kernel/debug/tracing"),
             ("tracefs", "/sys/kernel/tracing", "/sys/kernel/tracing/events"),
         ]
-        for (type, path, probe) in wanted where access(probe, F_OK) != 0 {
-            if mount(type, path, type, 0, nil) == 0 { mounted.append(path) }
+        for (type, path, probe) in wanted where unsafe access(probe, F_OK) != 0 {
+            if unsafe mount(type, path, type, 0, nil) == 0 { mounted.append(path) }
         }
         return mounted
     }

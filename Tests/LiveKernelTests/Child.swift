@@ -9,7 +9,7 @@ struct Pipe {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw SupportError("pipe: \(errno)") }
+        guard unsafe pipe(&ends) == 0 else { throw SupportError("pipe: \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         (reader, writer) = (ends[0], ends[1])
     }
@@ -43,7 +43,7 @@ final class Children: @unchecked Sendable {
         for pid in lock.withLock({ living }) {
             kill(pid, SIGTERM)
             var status: Int32 = 0
-            for turn in 0..<1_000 where waitpid(pid, &status, WNOHANG) == 0 {
+            for turn in 0..<1_000 where unsafe waitpid(pid, &status, WNOHANG) == 0 {
                 if turn == 900 { kill(pid, SIGKILL) }
                 usleep(10_000)
             }
@@ -74,42 +74,44 @@ final class Child {
         let pipe = try Pipe()
         defer { close(pipe.reader) }
         input = pipe.writer
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, pipe.reader, 0)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, pipe.reader, 0)
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
         if let stdout {
-            posix_spawn_file_actions_adddup2(&actions, stdout, 1)
+            unsafe posix_spawn_file_actions_adddup2(&actions, stdout, 1)
         } else {
-            posix_spawn_file_actions_addopen(&actions, 1, outPath, flags, 0o644)
+            unsafe posix_spawn_file_actions_addopen(&actions, 1, outPath, flags, 0o644)
         }
-        posix_spawn_file_actions_addopen(&actions, 2, errPath, flags, 0o644)
+        unsafe posix_spawn_file_actions_addopen(&actions, 2, errPath, flags, 0o644)
         var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
         var none = sigset_t()
         var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        unsafe sigemptyset(&none)
+        unsafe sigfillset(&all)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         let environment = ProcessInfo.processInfo.environment.merging(extra) { $1 }
-        var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
-        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") }
-        defer { for pointer in argv + envp { free(pointer) } }
-        argv.append(nil)
-        envp.append(nil)
+        var argv: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) }
+        var envp: [UnsafeMutablePointer<CChar>?] = unsafe environment.map {
+            unsafe strdup("\($0.key)=\($0.value)")
+        }
+        defer { unsafe (argv + envp).forEach { unsafe free($0) } }
+        unsafe argv.append(nil)
+        unsafe envp.append(nil)
         keepDescriptorsToOurselves()
         var child: pid_t = 0
-        let failed = posix_spawn(&child, path, &actions, &attributes, argv, envp)
+        let failed = unsafe posix_spawn(&child, path, &actions, &attributes, argv, envp)
         pid = child
         guard failed == 0 else {
             close(pipe.writer)
             input = -1
             code = 127
-            throw SupportError("\(path): \(String(cString: strerror(failed)))")
+            throw SupportError(unsafe "\(path): \(String(cString: strerror(failed)))")
         }
         Children.shared.add(pid)
     }
@@ -119,7 +121,7 @@ final class Child {
         if poll() == nil {
             kill(pid, SIGKILL)
             var status: Int32 = 0
-            waitpid(pid, &status, 0)
+            unsafe waitpid(pid, &status, 0)
             Children.shared.remove(pid)
         }
     }
@@ -129,7 +131,7 @@ final class Child {
     func poll() -> Int32? {
         if code != nil { return code }
         var status: Int32 = 0
-        let answer = waitpid(pid, &status, WNOHANG)
+        let answer = unsafe waitpid(pid, &status, WNOHANG)
         if answer == 0 { return nil }
         // Somebody else reaped it: endAll.
         code = answer < 0 ? 255 : (status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
@@ -159,7 +161,7 @@ final class Child {
 
     func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
-        guard Glibc.write(input, bytes, bytes.count) == bytes.count else {
+        guard unsafe Glibc.write(input, bytes, bytes.count) == bytes.count else {
             throw SupportError("\(name) does not listen")
         }
     }

@@ -114,7 +114,7 @@ extension Live {
             let scratch = try Scratch()
             let copy = scratch.file("sockaudit")
             try FileManager.default.copyItem(atPath: Host.sockaudit, toPath: copy)
-            chmod(copy, 0o755)
+            unsafe chmod(copy, 0o755)
             let told = try run(
                 "setpriv", ["--reuid=65534", "--clear-groups", "--", copy, "doctor", "--format", "json"])
             if told.code == 127 || told.err.contains("shared libraries") {

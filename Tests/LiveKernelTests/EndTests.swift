@@ -57,7 +57,7 @@ extension Live {
             close(pipe.writer)
             // As `| head -1` does.
             var byte: UInt8 = 0
-            #expect(read(pipe.reader, &byte, 1) == 1)
+            unsafe #expect(read(pipe.reader, &byte, 1) == 1)
             close(pipe.reader)
             let code = try watched.child.wait()
             #expect([0, 4].contains(code), "\(watched.child.err)")
@@ -94,7 +94,7 @@ extension Live {
             _ = fcntl(pipe.reader, F_SETFL, O_NONBLOCK)
             var bytes = [UInt8](repeating: 0, count: 4_096)
             try eventually("it ends") {
-                while read(pipe.reader, &bytes, bytes.count) > 0 {}
+                while unsafe read(pipe.reader, &bytes, bytes.count) > 0 {}
                 return watched.child.poll() != nil
             }
             #expect([0, 4].contains(try watched.child.wait()), "\(watched.child.err)")
@@ -118,8 +118,8 @@ extension Live {
         /// Not by a disk that fills up: what finds no room is left out, and the run goes on.
         @Test func aDiskThatFillsUpEndsNoRun() throws {
             let scratch = try Scratch()
-            try #require(mount("tmpfs", scratch.path, "tmpfs", 0, "size=1m") == 0)
-            defer { umount2(scratch.path, Int32(MNT_DETACH)) }
+            try unsafe #require(mount("tmpfs", scratch.path, "tmpfs", 0, "size=1m") == 0)
+            defer { unsafe umount2(scratch.path, Int32(MNT_DETACH)) }
             let before = try AuditState.read()
             let (report, filler) = (scratch.file("r.jsonl"), scratch.file("filler"))
             let child = try Child(
@@ -130,9 +130,9 @@ extension Live {
             _ = try child.errLine("sockaudit: watching")
             try eventually("a table") { FileManager.default.contents(atPath: report)?.isEmpty == false }
             // All that is left, but for the last page of the report.
-            let fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+            let fd = unsafe open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
             let page = [UInt8](repeating: 0, count: 4_096)
-            while write(fd, page, page.count) > 0 {}
+            while unsafe write(fd, page, page.count) > 0 {}
             close(fd)
             try eventually("it is said") { child.err.contains("could not be written to \(report)") }
             #expect(child.poll() == nil, "it goes on")

@@ -22,7 +22,7 @@ extension Live {
             let victim = try Steered()
             let held = try victim.ask("[opens('tcp'), opens('udp'), shuts(opens('other')) or 0]").truth
             // The program has another path in there: a folder is mounted over another.
-            for folder in ["real", "seen"] { mkdir(scratch.file(folder), 0o755) }
+            for folder in ["real", "seen"] { unsafe mkdir(scratch.file(folder), 0o755) }
             let seen = scratch.file("seen/\(name)")
             try FileManager.default.copyItem(atPath: Self.pythonFile, toPath: scratch.file("real/\(name)"))
             let start = "mount --bind \(scratch.file("real")) \(scratch.file("seen")) && exec \(seen) \"$@\""
@@ -62,7 +62,9 @@ extension Live {
         /// Behind a chroot too the exe is the path that the process sees.
         @Test func aProgramInAChroot() throws {
             let program = Host.workload("counter-static")
-            guard access(program, X_OK) == 0 else { try Skips.skip("no counter-static", optional: true) }
+            guard unsafe access(program, X_OK) == 0 else {
+                try Skips.skip("no counter-static", optional: true)
+            }
             try Skips.need("chroot")
             try FileManager.default.copyItem(atPath: program, toPath: scratch.file(name))
             let watched = try Watched(options: ["--interval", "1"])
@@ -161,7 +163,7 @@ extension Live {
             let work = try Steered([program])
             let first = try work.ask("opens('tcp')").truth
             expectHeld(try watched.nextTable(), work.pid, is: first.account, name: name)
-            unlink(program)
+            unsafe unlink(program)
             let second = try work.ask("[renames('saother') or 0, opens('udp'), shuts(opens('tcp')) or 0]")
                 .truth
             let row = expectHeld(try watched.nextTable(), work.pid, is: second.account, name: "saother")
@@ -177,7 +179,7 @@ extension Live {
             let watched = try Watched(name + "*", options: ["--interval", "1"])
             let work = try Steered([program])
             try work.ask("renames('saother')")
-            unlink(program)
+            unsafe unlink(program)
             let truth = try work.ask("[opens('tcp'), opens('udp')]").truth
             let row = expectHeld(try watched.nextTable(), work.pid, is: truth.account, name: "saother")
             #expect(row?.exe == program + " (deleted)")
@@ -198,7 +200,7 @@ extension Live {
             let old = try Steered([program])
             let before = try old.ask("opens('tcp')").truth
             expectHeld(try watched.nextTable(), old.pid, is: before.account)
-            #expect(rename(program + ".new", program) == 0)
+            unsafe #expect(rename(program + ".new", program) == 0)
             let new = try Steered([program])
             let seen = try new.ask("opens('udp')").truth
             try old.ask("[opens('tcp'), opens('udp')]")
@@ -214,7 +216,7 @@ extension Live {
         /// A pid, whose process was killed without a record, is another process's right afterwards.
         @Test(arguments: Reuse.all)
         func aPidThatIsUsedAgain(_ way: Reuse) throws {
-            guard access("/proc/sys/kernel/ns_last_pid", W_OK) == 0 else {
+            guard unsafe access("/proc/sys/kernel/ns_last_pid", W_OK) == 0 else {
                 try Skips.skip("no ns_last_pid", optional: true)
             }
             let watched = try Watched(
@@ -285,11 +287,11 @@ extension Live {
         static let pythonFile = (try? real(Tool.python)) ?? Tool.python
 
         static func real(_ program: String) throws -> String {
-            guard let path = Tool.find(program), let real = realpath(path, nil) else {
+            guard let path = Tool.find(program), let real = unsafe realpath(path, nil) else {
                 throw SupportError("\(program) is not installed")
             }
-            defer { free(real) }
-            return String(cString: real)
+            defer { unsafe free(real) }
+            return unsafe String(cString: real)
         }
     }
 }

@@ -35,7 +35,7 @@ enum Host {
     private static func findReason() -> String? {
         guard geteuid() == 0 else { return "not root" }
         guard Tool.find("auditctl") != nil else { return "auditctl is missing (package auditd)" }
-        guard access(sockaudit, X_OK) == 0 else { return "\(sockaudit) is missing (make build)" }
+        guard unsafe access(sockaudit, X_OK) == 0 else { return "\(sockaudit) is missing (make build)" }
         do {
             let state = try AuditState.read()
             if state.settings["enabled"] == "2" { return "the audit rules are locked (auditctl -e 2)" }
@@ -47,7 +47,7 @@ enum Host {
     }
 
     private static func buildWorkloads() -> String? {
-        if access(workloads + "/chaos", X_OK) == 0 { return nil }
+        if unsafe access(workloads + "/chaos", X_OK) == 0 { return nil }
         do {
             let made = try run("sh", [repository + "/Tests/Workloads/build.sh", workloads], within: 300)
             return made.code == 0 ? nil : "the workloads cannot be built: \(made.err)"
@@ -61,12 +61,12 @@ enum Tool {
     static func find(_ name: String) -> String? {
         if name.contains("/") { return name }
         let path = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-        return path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+        return path.split(separator: ":").map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
     }
 
     /// The interpreter itself: a version manager's shim would be a shell first.
     static let python: String =
-        access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : (find("python3") ?? "python3")
+        unsafe access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : (find("python3") ?? "python3")
 }
 
 /// What was not tested, printed and counted.
@@ -102,7 +102,7 @@ struct HostLock {
     private let descriptor: Int32
 
     init() throws {
-        descriptor = open(Self.path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        descriptor = unsafe open(Self.path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SupportError("\(Self.path): \(errno)") }
         let handle = descriptor
         if flock(handle, LOCK_EX | LOCK_NB) == 0 { return }

@@ -14,7 +14,7 @@ extension Live {
         private func copy(_ name: String) throws -> String {
             let path = scratch.file(name)
             try FileManager.default.copyItem(atPath: Host.workload("counter"), toPath: path)
-            chmod(path, 0o755)
+            unsafe chmod(path, 0o755)
             return path
         }
 

@@ -122,7 +122,7 @@ extension Live {
         func counted(_ name: String) throws {
             try Skips.need("strace")
             let program = Host.workload(name)
-            guard access(program, X_OK) == 0 else {
+            guard unsafe access(program, X_OK) == 0 else {
                 try Skips.skip("the workload \(name) could not be built", optional: name != "counter")
             }
             #expect(try Self.isNarrow(program) == (name == "counter32"))

@@ -22,7 +22,7 @@ extension Live {
             // A copy that nobody may run, wherever the build is.
             let copy = scratch.file("sockaudit")
             try FileManager.default.copyItem(atPath: Host.sockaudit, toPath: copy)
-            chmod(copy, 0o755)
+            unsafe chmod(copy, 0o755)
             let command: (String, [String])
             if Tool.find("setpriv") != nil {
                 command = ("setpriv", ["--reuid=65534", "--clear-groups", "--", copy])

@@ -11,9 +11,9 @@ extension Live {
             for root in ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"] {
                 let path = "\(root)/\(name)"
                 let procs = "\(path)/cgroup.procs"
-                if mkdir(path, 0o755) == 0 {
-                    if access(procs, W_OK) == 0 { return path }
-                    rmdir(path)
+                if unsafe mkdir(path, 0o755) == 0 {
+                    if unsafe access(procs, W_OK) == 0 { return path }
+                    unsafe rmdir(path)
                 }
             }
             return nil
@@ -26,7 +26,7 @@ extension Live {
                 return
             }
             // Empty only when the last process of it is reaped.
-            defer { try? eventually("the unit is gone") { rmdir(unit) == 0 } }
+            defer { try? eventually("the unit is gone") { unsafe rmdir(unit) == 0 } }
             let watched = try Watched(options: ["--group-by", "unit"])
             // Short ones may be gone before anyone asks /proc for them: they are their parent's.
             let work = """

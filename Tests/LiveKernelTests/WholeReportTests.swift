@@ -8,7 +8,7 @@ extension Live {
     @Suite struct WholeReports {
         private static func info(_ path: String) -> stat? {
             var info = stat()
-            return lstat(path, &info) == 0 ? info : nil
+            return unsafe lstat(path, &info) == 0 ? info : nil
         }
 
         private static func names(_ scratch: Scratch) throws -> [String] {

@@ -8,7 +8,7 @@ extension Live {
         @Test(arguments: ["counter", "counter32", "counter-static"])
         func countersKilled(_ name: String) throws {
             let program = Host.workload(name)
-            guard access(program, X_OK) == 0 else {
+            guard unsafe access(program, X_OK) == 0 else {
                 try Skips.skip("the workload \(name) could not be built", optional: name != "counter")
             }
             let watched = try Watched(options: ["--interval", "1"])

@@ -60,7 +60,7 @@ struct PluginProcessTests {
         try eventually("tables come; \(plugin.err)") { (tables().last?.opened ?? 0) > 0 }
         #expect(tables().last?.rows == 1)
 
-        rename(report, folder.file("report.1"))
+        unsafe rename(report, folder.file("report.1"))
         plugin.signal(SIGHUP)
         try eventually("the new report has tables; \(plugin.err)") { !tables().isEmpty }
         try expectSealed("report.1")
@@ -102,7 +102,7 @@ struct PluginProcessTests {
         try eventually("tables are in CSV; \(plugin.err)") { folder.text("report.jsonl").contains("\nhost,") }
         let count = tables().count
         // And with a file that was moved away at the same time.
-        rename(report, folder.file("report.1"))
+        unsafe rename(report, folder.file("report.1"))
         _ = try conf("interval = 0.1\nformat = text\n")
         plugin.signal(SIGHUP)
         try eventually("tables are text; \(plugin.err)") {
@@ -147,20 +147,20 @@ struct PluginProcessTests {
     func signalledEarly(_ number: Int32) throws {
         // Its settings are the first thing that it reads: here it waits for somebody to write them.
         let conf = folder.file("plugin.conf")
-        try #require(mkfifo(conf, 0o600) == 0)
+        try unsafe #require(mkfifo(conf, 0o600) == 0)
         let plugin = try RunningPlugin(["--config", conf], in: folder) { pid in
             var writer: Int32 = -1
             try eventually("it reads its settings") {
-                writer = open(conf, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+                writer = unsafe open(conf, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
                 return writer >= 0
             }
             defer { close(writer) }
             kill(pid, number)
             let text = "interval = 3600\nreport = \(report)\n"
-            #expect(write(writer, text, text.utf8.count) == text.utf8.count)
+            unsafe #expect(write(writer, text, text.utf8.count) == text.utf8.count)
             // What it reads again after HUP; in one step, so that it finds one of the two.
             try folder.write("new.conf", "interval = 0.1\nreport = \(report)\n")
-            rename(folder.file("new.conf"), conf)
+            unsafe rename(folder.file("new.conf"), conf)
         }
         if number == SIGHUP {
             try eventually("HUP is followed: tables come; \(plugin.err)") { tables().count >= 2 }

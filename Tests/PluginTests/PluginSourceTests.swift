@@ -9,7 +9,7 @@ import Testing
 /// Records of other hosts that auditd was sent must not be held against this host's /proc.
 @Suite("The plugin's records") struct PluginSourceTests {
     private func isThis(_ local: LocalNode, _ name: String) -> Bool {
-        Array(name.utf8).withUnsafeBufferPointer { local.isThis($0) }
+        unsafe Array(name.utf8).withUnsafeBufferPointer { unsafe local.isThis($0) }
     }
 
     private func node(_ format: String, _ more: String = "") -> LocalNode {
@@ -45,7 +45,7 @@ import Testing
     @Test("Lines of this host, whatever it is called, go one way, and those of others another")
     func routed() throws {
         var ends: [Int32] = [0, 0]
-        try #require(pipe(&ends) == 0)
+        try unsafe #require(pipe(&ends) == 0)
         let input = try DrainedInput.start(input: ends[0])
         let here = try pipeline(live: true)
         let there = try pipeline(live: false)
@@ -59,7 +59,7 @@ import Testing
             + "node=web1 " + Self.record(10, pid: 50) + Self.record(11, pid: 51)
             + "node=db " + Self.record(900, pid: 50) + "node=web1 " + Self.record(15, pid: 52) + "rubbish\n"
         let bytes = Array(text.utf8)
-        #expect(write(ends[1], bytes, bytes.count) == bytes.count)
+        unsafe #expect(write(ends[1], bytes, bytes.count) == bytes.count)
         close(ends[1])
         while source.end == nil { _ = try source.read(into: here) }
         here.settleOrder()

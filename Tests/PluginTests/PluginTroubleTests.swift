@@ -50,18 +50,18 @@ struct PluginTroubleTests {
     func aDiskThatHangs() throws {
         let gate = folder.file("gate")
         let library = try hangingDisk(gate)
-        mkdir(folder.file("disk"), 0o700)
+        unsafe mkdir(folder.file("disk"), 0o700)
         let plugin = try RunningPlugin(
             ["--report", folder.file("disk/report.jsonl"), "--interval", "0.1"], in: folder,
             environment: ["LD_PRELOAD": library])
         try folder.write("gate", "")
-        try eventually("it hangs") { access("\(gate).reached", F_OK) == 0 }
+        try eventually("it hangs") { unsafe access("\(gate).reached", F_OK) == 0 }
         // Sixty megabytes: more than the room for what waits.
         let each = 10_000
         for turn in 0..<20 { try plugin.send(Self.records((turn * each)..<((turn + 1) * each))) }
         plugin.closeInput()
         let written = tables.count
-        unlink(gate)
+        unsafe unlink(gate)
         #expect(try plugin.end() == 4, "\(plugin.err)")
         let last = try #require(tables.last)
         #expect(tables.count > written && last.isFinal && last.verdict == "lossy")
@@ -78,7 +78,7 @@ struct PluginTroubleTests {
     func aDiskThatIsFull() throws {
         guard geteuid() == 0 else { return print("SKIP plugin: a small disk takes root") }
         let disk = folder.file("disk")
-        mkdir(disk, 0o700)
+        unsafe mkdir(disk, 0o700)
         let mounted = try Programs.run(
             "/usr/bin/env", ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk])
         guard mounted.code == 0 else { return print("SKIP plugin: no tmpfs can be mounted: \(mounted.err)") }

@@ -13,7 +13,7 @@ private final class Sleeper {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        try unsafe #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
         ours = ends[0]
         let theirs = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
@@ -27,9 +27,9 @@ private final class Sleeper {
     /// Has done it, and waits for more, when this returns.
     func tell(_ command: String) throws {
         let line = Array((command + "; echo .\n").utf8)
-        try #require(write(ours, line, line.count) == line.count)
+        try unsafe #require(write(ours, line, line.count) == line.count)
         var answer: [UInt8] = [0, 0]
-        try #require(read(ours, &answer, 2) > 0)
+        try unsafe #require(read(ours, &answer, 2) > 0)
         // Asleep, and it stays so: nothing comes that could wake it.
         for _ in 0..<5_000 where state != UInt8(ascii: "S") { usleep(1_000) }
         try #require(state == UInt8(ascii: "S"))
@@ -48,10 +48,10 @@ private final class Sleeper {
 
     @Test func descriptorsAndTheirLimit() throws {
         var limit = rlimit()
-        #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+        unsafe #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
         #expect(ProcScanner.descriptorLimit(getpid()) == Int(exactly: limit.rlim_cur))
         #expect(ProcScanner.descriptorLimit(-1) == nil)
-        let held = (0..<60).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        let held = (0..<60).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
         defer { for fd in held { close(fd) } }
         let scan = scanner().scan(getpid())
         #expect(scan.descriptors >= 60 && scan.descriptorLimit == Int(exactly: limit.rlim_cur))

@@ -74,11 +74,11 @@ private final class Follower: @unchecked Sendable {
 @Suite("Replay: --follow")
 struct ReplayFollowTests {
     private func append(_ lines: some Sequence<String>, to path: String) throws {
-        let fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        let fd = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         try #require(fd >= 0)
         defer { close(fd) }
         let bytes = Array(lines.map { $0 + "\n" }.joined().utf8)
-        try #require(write(fd, bytes, bytes.count) == bytes.count)
+        try unsafe #require(write(fd, bytes, bytes.count) == bytes.count)
     }
 
     @Test("Rotated, copied and cut in the middle of lines, the figures at the end are those of the whole")
@@ -96,9 +96,9 @@ struct ReplayFollowTests {
             let end = step == 7 ? lines.count : at + (lines.count - at) / (8 - step)
             // A line that is not whole yet waits for its rest.
             let cut = lines[at].index(lines[at].startIndex, offsetBy: 30)
-            let fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+            let fd = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
             let part = Array(lines[at][..<cut].utf8)
-            #expect(write(fd, part, part.count) == part.count)
+            unsafe #expect(write(fd, part, part.count) == part.count)
             close(fd)
             // Some looks later the follower is where the writer is.
             let before = follower.count
@@ -107,14 +107,14 @@ struct ReplayFollowTests {
             at = end
             switch step % 3 {
             case 0:
-                rename("\(path).1", "\(path).2")
-                rename(path, "\(path).1")
+                unsafe rename("\(path).1", "\(path).2")
+                unsafe rename(path, "\(path).1")
             case 1:
                 // The old one stays what it is: nobody writes over a log that was rotated.
-                rename("\(path).1", "\(path).2")
+                unsafe rename("\(path).1", "\(path).2")
                 let copied = try Data(contentsOf: URL(fileURLWithPath: path))
                 try copied.write(to: URL(fileURLWithPath: "\(path).1"))
-                truncate(path, 0)
+                unsafe truncate(path, 0)
             default: break
             }
         }
@@ -152,12 +152,12 @@ struct ReplayFollowTests {
     func pipe() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let plain = try ReplayReport.run(ReplayFixtures.sample).totals.opened
         let follower = try Follower(path)
-        let fd = open(path, O_WRONLY)
+        let fd = unsafe open(path, O_WRONLY)
         for part in try ReplayFixtures.sampleLines().map({ Array(($0 + "\n").utf8) }) {
-            #expect(write(fd, part, part.count) == part.count)
+            unsafe #expect(write(fd, part, part.count) == part.count)
         }
         try follower.waitFor { $0.totals.opened == plain }
         close(fd)
@@ -192,13 +192,13 @@ struct ReplayFollowTests {
         let cut = try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4))
         let wanted = try ReplayReport.run(cut).totals
         let path = "\(folder.path)/fifo"
-        try #require(mkfifo(path, 0o600) == 0)
+        try unsafe #require(mkfifo(path, 0o600) == 0)
         let follower = try Follower(path)
-        let fd = open(path, O_WRONLY)
+        let fd = unsafe open(path, O_WRONLY)
         let bytes = Array(packed.prefix(packed.count * 3 / 4))
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
+            let count = unsafe bytes[sent...].withUnsafeBytes { unsafe write(fd, $0.baseAddress, $0.count) }
             try #require(count > 0)
             sent += count
         }

@@ -19,8 +19,8 @@ import Testing
         func bound() throws -> Own {
             var address = try Own.loopback(of: self)
             let size = address.count
-            let done = address.withUnsafeMutableBytes { bytes in
-                bind(fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(size))
+            let done = unsafe address.withUnsafeMutableBytes { bytes in
+                unsafe bind(fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(size))
             }
             try #require(done == 0)
             return self
@@ -28,8 +28,8 @@ import Testing
 
         func connected(to other: Own) throws -> Own {
             let name = try #require(other.name)
-            let done = name.withUnsafeBytes { bytes in
-                connect(
+            let done = unsafe name.withUnsafeBytes { bytes in
+                unsafe connect(
                     fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(name.count))
             }
             try #require(done == 0)
@@ -42,9 +42,9 @@ import Testing
         private var name: [UInt8]? {
             var name = [UInt8](repeating: 0, count: 128)
             var size = socklen_t(name.count)
-            let done = name.withUnsafeMutableBytes { bytes in
-                bytes.baseAddress.map {
-                    getsockname(fd, $0.assumingMemoryBound(to: sockaddr.self), &size)
+            let done = unsafe name.withUnsafeMutableBytes { bytes in
+                unsafe bytes.baseAddress.map {
+                    unsafe getsockname(fd, $0.assumingMemoryBound(to: sockaddr.self), &size)
                 }
             }
             return done == 0 ? Array(name.prefix(Int(size))) : nil
@@ -54,9 +54,9 @@ import Testing
         private static func loopback(of socket: Own) throws -> [UInt8] {
             var domain: Int32 = 0
             var size = socklen_t(4)
-            try #require(getsockopt(socket.fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0)
+            try unsafe #require(getsockopt(socket.fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0)
             var bytes = [UInt8](repeating: 0, count: domain == AF_INET ? 16 : 28)
-            withUnsafeBytes(of: UInt16(domain)) { bytes.replaceSubrange(0..<2, with: $0) }
+            unsafe withUnsafeBytes(of: UInt16(domain)) { unsafe bytes.replaceSubrange(0..<2, with: $0) }
             if domain == AF_INET {
                 bytes.replaceSubrange(4..<8, with: [127, 0, 0, 1])
             } else {
@@ -120,7 +120,7 @@ import Testing
         let tables = SocketTables()
         #expect(tables.endpoint(pid: .max, fd: 3, inode: 5) == .unreadable)
         #expect(tables.endpoint(pid: getpid(), fd: 100_000, inode: 0) == .unreadable)
-        let file = open("/dev/null", O_RDONLY)
+        let file = unsafe open("/dev/null", O_RDONLY)
         defer { close(file) }
         #expect(ProcScanner.socketInode(getpid(), file) == nil)
     }

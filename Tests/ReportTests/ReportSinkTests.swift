@@ -18,13 +18,13 @@ import Testing
         var syncs = 0
 
         var calls: ReportSink.Calls {
-            ReportSink.Calls(
+            unsafe ReportSink.Calls(
                 write: { fd, bytes in
                     guard self.room > 0 else {
                         errno = self.failure
                         return -1
                     }
-                    let count = Glibc.write(fd, bytes.baseAddress, min(bytes.count, self.room))
+                    let count = unsafe Glibc.write(fd, bytes.baseAddress, min(bytes.count, self.room))
                     self.room -= count
                     return count
                 },
@@ -35,7 +35,7 @@ import Testing
                 },
                 truncate: { fd, size in
                     var info = stat()
-                    guard !self.truncateFails, fstat(fd, &info) == 0 else { return -1 }
+                    guard !self.truncateFails, unsafe fstat(fd, &info) == 0 else { return -1 }
                     // What is taken back is free again.
                     if self.room < .max { self.room += Int(info.st_size) - size }
                     return ftruncate(fd, size)
@@ -74,7 +74,7 @@ import Testing
     private func check(_ scratch: Scratch, _ name: String) throws -> ReportCheck {
         let bytes = Array(try scratch.read(name).utf8)
         var check = ReportCheck()
-        bytes.withUnsafeBytes { check.push($0) }
+        unsafe bytes.withUnsafeBytes { unsafe check.push($0) }
         check.finish()
         return check
     }
@@ -98,7 +98,7 @@ import Testing
         #expect(try check(scratch, "r").isRight)
         #expect(try sequences(scratch, "r") == [1, 2, 3])
         var info = stat()
-        #expect(stat(scratch.file("r"), &info) == 0 && info.st_mode & 0o7777 == 0o600)
+        unsafe #expect(stat(scratch.file("r"), &info) == 0 && info.st_mode & 0o7777 == 0o600)
         // Another run goes below it.
         var again = try sink(scratch.file("r"), .comments)
         let last = table(1, final: true)
@@ -189,19 +189,19 @@ import Testing
         let real = try scratch.write("real", "kept\n")
         try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: real)
         try FileManager.default.linkItem(atPath: real, toPath: scratch.file("second"))
-        #expect(mkfifo(scratch.file("pipe"), 0o600) == 0)
+        unsafe #expect(mkfifo(scratch.file("pipe"), 0o600) == 0)
         for name in ["link", "real", "second", "pipe", ".", "nowhere/r"] {
             #expect(failure { () throws(AuditError) in _ = try sink(scratch.file(name)) } != nil, "\(name)")
         }
         #expect(failure { () throws(AuditError) in _ = try sink("/dev/full") } != nil)
         #expect(try scratch.read("real") == "kept\n")
         try FileManager.default.removeItem(atPath: scratch.file("second"))
-        #expect(chmod(real, 0o666) == 0)
+        unsafe #expect(chmod(real, 0o666) == 0)
         #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "anyone may write to it")
-        #expect(chmod(real, 0o640) == 0)
+        unsafe #expect(chmod(real, 0o640) == 0)
         _ = try sink(real)
         if geteuid() == 0 {
-            #expect(chown(real, 65_534, 65_534) == 0)
+            unsafe #expect(chown(real, 65_534, 65_534) == 0)
             #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "another's file")
         }
     }
@@ -251,7 +251,7 @@ import Testing
         let scratch = try Scratch()
         var sink = try sink(scratch.file("r"))
         try write(&sink, table(1))
-        #expect(truncate(scratch.file("r"), 0) == 0)
+        unsafe #expect(truncate(scratch.file("r"), 0) == 0)
         try write(&sink, table(2, final: true))
         #expect(try check(scratch, "r").isRight)
         #expect(try sequences(scratch, "r") == [2])
@@ -268,7 +268,7 @@ import Testing
             }
             let before = runs == 0 ? "" : try scratch.read(name)
             _ = try scratch.write(name, before + "half of a line")
-            chmod(scratch.file(name), 0o600)
+            unsafe chmod(scratch.file(name), 0o600)
             var sink = try sink(scratch.file(name), form)
             try write(&sink, table(1))
             try write(&sink, table(2, final: true))

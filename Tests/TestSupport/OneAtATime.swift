@@ -7,7 +7,7 @@ import Glibc
 /// nothing is left behind.
 public enum OneAtATime {
     public static func run<T>(_ body: () throws -> T) rethrows -> T {
-        let fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+        let fd = unsafe open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
         while flock(fd, LOCK_EX) != 0 && errno == EINTR {}
         defer { close(fd) }
         return try body()

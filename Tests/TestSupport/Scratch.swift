@@ -14,8 +14,8 @@ public final class Scratch {
 
     public init() throws {
         let path = FileManager.default.temporaryDirectory.path + "/sockaudit-test-\(UUID().uuidString)"
-        guard mkdir(path, 0o755) == 0 else { throw SupportError("mkdir \(path): \(errno)") }
-        chmod(path, 0o755)
+        guard unsafe mkdir(path, 0o755) == 0 else { throw SupportError("mkdir \(path): \(errno)") }
+        unsafe chmod(path, 0o755)
         self.path = path
     }
 
@@ -28,7 +28,7 @@ public final class Scratch {
     @discardableResult
     public func write(_ name: String, _ data: Data, mode: mode_t = 0o644) throws -> String {
         try data.write(to: URL(fileURLWithPath: file(name)))
-        chmod(file(name), mode)
+        unsafe chmod(file(name), mode)
         return file(name)
     }
 

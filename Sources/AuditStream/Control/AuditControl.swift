@@ -67,11 +67,12 @@ public struct AuditControl: ~Copyable {
         let sent = audit_request_status(fd)
         guard sent > 0 else { throw Self.refusal(-sent) }
         var found: KernelStatus?
-        try replies { reply in
-            guard reply.pointee.type == UInt16(AUDIT_GET), let status = reply.pointee.status else {
+        try unsafe replies { reply in
+            guard unsafe reply.pointee.type == UInt16(AUDIT_GET), let status = unsafe reply.pointee.status
+            else {
                 return true
             }
-            let s = status.pointee
+            let s = unsafe status.pointee
             found = KernelStatus(
                 enabled: s.enabled, failure: s.failure, daemon: s.pid, rateLimit: s.rate_limit,
                 backlogLimit: s.backlog_limit, lost: s.lost, backlog: s.backlog,
@@ -88,13 +89,14 @@ public struct AuditControl: ~Copyable {
         guard sent > 0 else { throw Self.refusal(-sent) }
         var rules: [KernelRule] = []
         var complete = false
-        try replies { reply in
-            if reply.pointee.type == UInt16(NLMSG_DONE) {
+        try unsafe replies { reply in
+            if unsafe reply.pointee.type == UInt16(NLMSG_DONE) {
                 complete = true
                 return false
             }
-            if reply.pointee.type == UInt16(AUDIT_LIST_RULES), let data = reply.pointee.ruledata {
-                rules.append(KernelRule(reading: data))
+            if unsafe reply.pointee.type == UInt16(AUDIT_LIST_RULES), let data = unsafe reply.pointee.ruledata
+            {
+                unsafe rules.append(KernelRule(reading: data))
             }
             return true
         }
@@ -103,12 +105,16 @@ public struct AuditControl: ~Copyable {
     }
 
     public func add(_ rule: KernelRule) throws(AuditError) {
-        let result = rule.withData { audit_add_rule_data(fd, $0, Int32(rule.list), Int32(rule.action)) }
+        let result = unsafe rule.withData {
+            unsafe audit_add_rule_data(fd, $0, Int32(rule.list), Int32(rule.action))
+        }
         if result <= 0 { throw refused(rule, -result, "added") }
     }
 
     public func delete(_ rule: KernelRule) throws(AuditError) {
-        let result = rule.withData { audit_delete_rule_data(fd, $0, Int32(rule.list), Int32(rule.action)) }
+        let result = unsafe rule.withData {
+            unsafe audit_delete_rule_data(fd, $0, Int32(rule.list), Int32(rule.action))
+        }
         if result <= 0 { throw refused(rule, -result, "removed") }
     }
 
@@ -137,23 +143,23 @@ public struct AuditControl: ~Copyable {
     /// Reads replies until `body` says false or the kernel has nothing more to say in time.
     private func replies(_ body: (UnsafeMutablePointer<audit_reply>) -> Bool) throws(AuditError) {
         let reply = UnsafeMutablePointer<audit_reply>.allocate(capacity: 1)
-        defer { reply.deallocate() }
+        defer { unsafe reply.deallocate() }
         while true {
             var waiting = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
-            let ready = SystemText.retrying { poll(&waiting, 1, Self.patience) }
+            let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.patience) }
             if ready == 0 { return }
             guard ready > 0 else {
                 throw AuditError(.socketFailed, errno: errno, "Waiting for the kernel failed.")
             }
-            let length = audit_get_reply(fd, reply, GET_REPLY_NONBLOCKING, 0)
+            let length = unsafe audit_get_reply(fd, reply, GET_REPLY_NONBLOCKING, 0)
             if length == -EAGAIN || length == -EINTR || length == 0 { continue }
             guard length > 0 else { throw Self.refusal(-length) }
-            if reply.pointee.type == UInt16(NLMSG_ERROR) {
-                let code = -(reply.pointee.error?.pointee.error ?? 0)
+            if unsafe reply.pointee.type == UInt16(NLMSG_ERROR) {
+                let code = unsafe -(reply.pointee.error?.pointee.error ?? 0)
                 if code == 0 { continue }
                 throw Self.refusal(code)
             }
-            if !body(reply) { return }
+            if unsafe !body(reply) { return }
         }
     }
 

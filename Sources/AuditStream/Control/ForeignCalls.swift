@@ -23,10 +23,12 @@ public enum ForeignCalls {
     /// socket() in the old way, through socketcall(2): its arguments lie in memory.
     public static func socketCall(_ domain: Int32, _ type: Int32, _ proto: Int32) -> Int32 {
         let low = sockaudit_low_page()
-        guard low != 0, let page = UnsafeMutableRawPointer(bitPattern: UInt(low)) else { return -ENOMEM }
-        defer { munmap(page, 4_096) }
+        guard low != 0, let page = unsafe UnsafeMutableRawPointer(bitPattern: UInt(low)) else {
+            return -ENOMEM
+        }
+        defer { unsafe munmap(page, 4_096) }
         for (index, value) in [domain, type, proto].enumerated() {
-            page.storeBytes(of: value, toByteOffset: index * 4, as: Int32.self)
+            unsafe page.storeBytes(of: value, toByteOffset: index * 4, as: Int32.self)
         }
         return call("socketcall", SYS_SOCKET, Int32(bitPattern: low))
     }

@@ -27,13 +27,13 @@ public struct MessageSocket: ~Copyable {
     public static func pair() throws(AuditError) -> (Int32, Int32) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
         }
         var bytes = room
         for end in ends {
-            setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
-            setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
+            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
         return (ends[0], ends[1])
     }
@@ -42,9 +42,9 @@ public struct MessageSocket: ~Copyable {
     /// - Returns: false when the other end is gone or reads nothing.
     @discardableResult
     public func send(_ bytes: [UInt8], passing passed: Int32 = -1) -> Bool {
-        bytes.withUnsafeBytes { raw in
+        unsafe bytes.withUnsafeBytes { raw in
             SystemText.retrying {
-                sockaudit_send(descriptor, raw.baseAddress, raw.count, passed, Int32(MSG_DONTWAIT))
+                unsafe sockaudit_send(descriptor, raw.baseAddress, raw.count, passed, Int32(MSG_DONTWAIT))
             } == raw.count
         }
     }
@@ -59,9 +59,9 @@ public struct MessageSocket: ~Copyable {
             return errno == EAGAIN || errno == ENOBUFS ? .none : .closed
         }
         var bytes = [UInt8](repeating: 0, count: length)
-        let count = bytes.withUnsafeMutableBytes { raw in
+        let count = unsafe bytes.withUnsafeMutableBytes { raw in
             SystemText.retrying {
-                sockaudit_take(descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))
+                unsafe sockaudit_take(descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))
             }
         }
         guard count > 0 else { return count == 0 ? .closed : .none }

@@ -63,7 +63,9 @@ public enum Privileges {
 
     private static func account() throws(AuditError) -> (uid: uid_t, gid: gid_t) {
         for name in accounts {
-            if let entry = getpwnam(name) { return (entry.pointee.pw_uid, entry.pointee.pw_gid) }
+            if let entry = unsafe getpwnam(name) {
+                return unsafe (entry.pointee.pw_uid, entry.pointee.pw_gid)
+            }
         }
         throw failed("there is neither a user sockaudit nor a user nobody")
     }

@@ -10,5 +10,5 @@ public enum ProcessEnd {
 /// What ps shows.
 public enum ProcessName {
     /// - Parameter name: at most 15 bytes are shown (PR_SET_NAME, prctl(2)).
-    public static func set(_ name: String) { _ = sockaudit_name_process(name) }
+    public static func set(_ name: String) { _ = unsafe sockaudit_name_process(name) }
 }

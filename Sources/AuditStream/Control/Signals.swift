@@ -16,10 +16,10 @@ public struct Signals: ~Copyable {
         var old = sigset_t()
         // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
         signal(SIGPIPE, SIG_IGN)
-        guard pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
+        guard unsafe pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "Signals could not be blocked.")
         }
-        let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        let fd = unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard fd >= 0 else {
             throw AuditError(.socketFailed, errno: errno, "No descriptor for signals could be made.")
         }
@@ -28,8 +28,8 @@ public struct Signals: ~Copyable {
 
     private static var requests: sigset_t {
         var set = sigset_t()
-        sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&set, number) }
+        unsafe sigemptyset(&set)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, number) }
         return set
     }
 
@@ -37,7 +37,7 @@ public struct Signals: ~Copyable {
     /// has only just started, and that would end it.
     public static func hold() {
         var set = requests
-        pthread_sigmask(SIG_BLOCK, &set, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
     /// Daemons ignore signals, and what they start inherits that: an ignored one would never arrive, and
@@ -54,14 +54,14 @@ public struct Signals: ~Copyable {
     deinit {
         close(descriptor)
         var old = previous
-        pthread_sigmask(SIG_SETMASK, &old, nil)
+        unsafe pthread_sigmask(SIG_SETMASK, &old, nil)
     }
 
     /// The next pending request, without waiting.
     public func next() -> Request {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
-        guard SystemText.retrying({ read(descriptor, &info, size) }) == size else { return .none }
+        guard SystemText.retrying({ unsafe read(descriptor, &info, size) }) == size else { return .none }
         return info.ssi_signo == UInt32(SIGHUP) ? .reopen : .stop(Int32(info.ssi_signo))
     }
 }

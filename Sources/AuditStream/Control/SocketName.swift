@@ -4,11 +4,11 @@ import CAudit
 public enum SocketName {
     /// - Returns: TCP, TCPv6, UDP, UNIX and the like; nil when it cannot be read.
     public static func of(pid: Int32, fd: Int32) -> String? {
-        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
-            let count = getxattr(
+        unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
+            let count = unsafe getxattr(
                 "/proc/\(pid)/fd/\(fd)", "system.sockprotoname", buffer.baseAddress, buffer.count)
             guard count > 0 else { return nil }
-            return String(decoding: buffer.prefix(count).prefix { $0 != 0 }, as: UTF8.self)
+            return unsafe String(decoding: buffer.prefix(count).prefix { $0 != 0 }, as: UTF8.self)
         }
     }
 }

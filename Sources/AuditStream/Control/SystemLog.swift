@@ -11,6 +11,6 @@ public enum SystemLog {
     }
 
     public static func write(_ text: String, _ level: Level) {
-        sockaudit_syslog(level == .error ? LOG_ERR : LOG_INFO, text)
+        unsafe sockaudit_syslog(level == .error ? LOG_ERR : LOG_INFO, text)
     }
 }

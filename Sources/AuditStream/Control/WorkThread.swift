@@ -16,16 +16,18 @@ enum WorkThread {
     ) throws(AuditError) -> pthread_t {
         var thread = pthread_t()
         // Held by the thread for as long as it works.
-        let held = Unmanaged.passRetained(Work(run))
-        let code = pthread_create(
+        let held = unsafe Unmanaged.passRetained(Work(run))
+        let code = unsafe pthread_create(
             &thread, nil,
             { argument in
                 // The pointer is the one that was just passed.
-                if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run() }
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
+                }
                 return nil
-            }, held.toOpaque())
+            }, unsafe held.toOpaque())
         guard code == 0 else {
-            held.release()
+            unsafe held.release()
             throw AuditError(.socketFailed, errno: code, message)
         }
         return thread

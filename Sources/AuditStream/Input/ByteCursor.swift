@@ -8,13 +8,13 @@ struct ByteCursor {
 
     /// Trailing blanks and a carriage return are no part of the text.
     init(_ line: UnsafeRawBufferPointer) {
-        whole = Array(line)
+        whole = unsafe Array(line)
         rest = whole[...]
         while let last = rest.last, last == 0x0D || last == 0x20 { rest = rest.dropLast() }
     }
 
     func starts(_ prefix: StaticString) -> Bool {
-        prefix.withUTF8Buffer { rest.count >= $0.count && rest.prefix($0.count).elementsEqual($0) }
+        prefix.withUTF8Buffer { unsafe rest.count >= $0.count && rest.prefix($0.count).elementsEqual($0) }
     }
 
     mutating func take(_ prefix: StaticString) -> Bool {
@@ -42,7 +42,7 @@ struct ByteCursor {
     }
 
     mutating func skip(past mark: StaticString) -> Bool {
-        let bytes = mark.withUTF8Buffer { Array($0) }
+        let bytes = mark.withUTF8Buffer { unsafe Array($0) }
         guard let range = rest.firstRange(of: bytes) else { return false }
         rest = rest[range.upperBound...]
         return true

@@ -4,14 +4,14 @@ enum ByteOrderMark {
 
     /// Whether this is a part of one.
     static func mayFollow(_ start: Slice<UnsafeMutableRawBufferPointer>) -> Bool {
-        start.count < bytes.count && bytes.starts(with: start)
+        unsafe start.count < bytes.count && bytes.starts(with: start)
     }
 
     /// Takes it away from the beginning of a text.
     /// - Returns: how many bytes are left.
     static func remove(from text: UnsafeMutableRawBufferPointer, _ count: Int) -> Int {
-        guard count >= bytes.count, text.starts(with: bytes) else { return count }
-        text.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[bytes.count..<count]))
+        guard count >= bytes.count, unsafe text.starts(with: bytes) else { return count }
+        unsafe text.copyMemory(from: UnsafeRawBufferPointer(rebasing: text[bytes.count..<count]))
         return count - bytes.count
     }
 }

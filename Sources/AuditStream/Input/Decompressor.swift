@@ -75,7 +75,7 @@ final class Decompressor {
         var status: Int32 = 0
         let ended = child
         child = 0
-        _ = SystemText.retrying { waitpid(ended, &status, 0) }
+        _ = SystemText.retrying { unsafe waitpid(ended, &status, 0) }
         return status == 0
     }
 
@@ -83,21 +83,21 @@ final class Decompressor {
         _ program: String, reading fd: Int32, _ path: String
     ) throws(AuditError) -> (Int32, pid_t) {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else {
+        guard unsafe pipe(&ends) == 0 else {
             throw AuditError(.spawnFailed, errno: errno, "No pipe could be made to read \(path).")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO)
+        unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+        unsafe posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         var pid: pid_t = 0
         // The file is its standard input: no path is ever taken for an option.
-        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("-dc"), nil]
-        defer { for argument in arguments { free(argument) } }
-        let code = posix_spawnp(&pid, program, &actions, nil, arguments, environ)
+        let arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup(program), strdup("-dc"), nil]
+        defer { unsafe arguments.forEach { unsafe free($0) } }
+        let code = unsafe posix_spawnp(&pid, program, &actions, nil, arguments, environ)
         close(ends[1])
         guard code == 0 else {
             close(ends[0])

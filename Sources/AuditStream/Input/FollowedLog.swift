@@ -37,9 +37,9 @@ public final class FollowedLog {
     /// - Throws: when the file cannot be read, is compressed, or is no file.
     public init(path: String) throws(AuditError) {
         self.path = path
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         var info = stat()
-        guard fd >= 0, fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+        guard fd >= 0, unsafe fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
             let code = errno
             if fd >= 0 { close(fd) }
             throw AuditError(
@@ -63,23 +63,23 @@ public final class FollowedLog {
         let size = Self.size(position.descriptor)
         if size < position.offset || !position.tail.isEmpty && isRewritten(position) {
             // The copy goes on where we were.
-            return rewind(position) ? try read(into: buffer) : .newFile
+            return unsafe rewind(position) ? try read(into: buffer) : .newFile
         }
         // Asked first: who writes to a new file has written all that it wrote to the old one.
         let hasSuccessor = hasSuccessor(position)
         let count = SystemText.retrying {
-            pread(position.descriptor, buffer.baseAddress, buffer.count, position.offset)
+            unsafe pread(position.descriptor, buffer.baseAddress, buffer.count, position.offset)
         }
         guard count >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Reading the log \(path) failed.")
         }
         if count > 0 {
             position.offset += off_t(count)
-            let fresh = UnsafeRawBufferPointer(rebasing: buffer[..<count]).suffix(Self.tailLength)
-            position.tail = Array((position.tail + fresh).suffix(Self.tailLength))
+            let fresh = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).suffix(Self.tailLength)
+            position.tail = unsafe Array((position.tail + fresh).suffix(Self.tailLength))
             current = position
             let isFirst = position.offset == off_t(count)
-            return .bytes(isFirst ? ByteOrderMark.remove(from: buffer, count) : count)
+            return unsafe .bytes(isFirst ? ByteOrderMark.remove(from: buffer, count) : count)
         }
         if waiting.isEmpty {
             guard hasSuccessor else { return .nothing }
@@ -96,7 +96,7 @@ public final class FollowedLog {
     private func hasSuccessor(_ position: Position) -> Bool {
         var ours = stat()
         var named = stat()
-        return fstat(position.descriptor, &ours) == 0 && stat(path, &named) == 0 && named.st_size > 0
+        return unsafe fstat(position.descriptor, &ours) == 0 && stat(path, &named) == 0 && named.st_size > 0
             && (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)
     }
 
@@ -105,7 +105,7 @@ public final class FollowedLog {
         if let id = Self.identity(of: position.descriptor) { seen.insert(id) }
         waiting = unseen()
         var info = stat()
-        let isGone = fstat(position.descriptor, &info) == 0 && info.st_nlink == 0
+        let isGone = unsafe fstat(position.descriptor, &info) == 0 && info.st_nlink == 0
         // Removed as the oldest of its set, which may have happened to others as well.
         if isGone && !waiting.isEmpty { gaps += 1 }
     }
@@ -117,7 +117,7 @@ public final class FollowedLog {
 
     /// - Returns: whether there is a file of the name.
     private func reopen() -> Bool {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return false }
         current = Position(descriptor: fd)
         return true
@@ -152,7 +152,7 @@ public final class FollowedLog {
     private func copy(of position: Position) -> Position? {
         guard !position.tail.isEmpty else { return nil }
         for sibling in siblings().reversed() {
-            let fd = open(sibling, O_RDONLY | O_CLOEXEC)
+            let fd = unsafe open(sibling, O_RDONLY | O_CLOEXEC)
             guard fd >= 0 else { continue }
             var found = position
             found.descriptor = fd
@@ -171,18 +171,18 @@ public final class FollowedLog {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[...$0]) } ?? "./"
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir(folder) else { return [] }
+        defer { unsafe closedir(directory) }
         var found: [(path: String, changed: Int64)] = []
-        while let entry = readdir(directory) {
-            let other = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(directory) {
+            let other = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             guard other.count > name.count, other.hasPrefix(name),
                 ".-_".contains(other.dropFirst(name.count).prefix(1))
             else { continue }
             var info = stat()
-            guard stat(folder + other, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
+            guard unsafe stat(folder + other, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
             let changed = Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
             found.append((folder + other, changed))
         }
@@ -192,7 +192,7 @@ public final class FollowedLog {
     /// Files of the set that nobody has read.
     private func unseen() -> [Position] {
         siblings().compactMap { sibling in
-            let fd = open(sibling, O_RDONLY | O_CLOEXEC)
+            let fd = unsafe open(sibling, O_RDONLY | O_CLOEXEC)
             guard fd >= 0 else { return nil }
             guard let id = Self.identity(of: fd), Compression.of(id) == nil, seen.insert(id).inserted else {
                 close(fd)
@@ -203,7 +203,7 @@ public final class FollowedLog {
     }
 
     private static func identity(ofFile path: String) -> [UInt8]? {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
         return identity(of: fd)
@@ -217,12 +217,12 @@ public final class FollowedLog {
 
     private static func size(_ descriptor: Int32) -> off_t {
         var info = stat()
-        return fstat(descriptor, &info) == 0 ? info.st_size : 0
+        return unsafe fstat(descriptor, &info) == 0 ? info.st_size : 0
     }
 
     private static func read(_ descriptor: Int32, at offset: off_t, count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        let found = SystemText.retrying { pread(descriptor, &bytes, count, offset) }
+        let found = SystemText.retrying { unsafe pread(descriptor, &bytes, count, offset) }
         return Array(bytes.prefix(max(0, found)))
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 /// Decompresses gzip members one after another, as they come. Bytes in, bytes out; bounded memory.
 ///
 /// What came before a damage is given out; the damage itself is told at the end.
-final class GzipStream {
+@safe final class GzipStream {
     /// On the heap: zlib keeps its address.
     private let stream: UnsafeMutablePointer<z_stream>
     private let chunk: UnsafeMutableBufferPointer<UInt8>
@@ -18,23 +18,23 @@ final class GzipStream {
 
     /// - Parameter head: what was read of the input already.
     init?(head: [UInt8]) {
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
-        chunk = .allocate(capacity: max(65_536, head.count))
-        _ = chunk.update(fromContentsOf: head)
-        stream.pointee.next_in = chunk.baseAddress
-        stream.pointee.avail_in = uInt(head.count)
-        guard sockaudit_gunzip_begin(stream) == Z_OK else { return nil }
+        unsafe stream = .allocate(capacity: 1)
+        unsafe stream.initialize(to: z_stream())
+        unsafe chunk = .allocate(capacity: max(65_536, head.count))
+        _ = unsafe chunk.update(fromContentsOf: head)
+        unsafe stream.pointee.next_in = chunk.baseAddress
+        unsafe stream.pointee.avail_in = uInt(head.count)
+        guard unsafe sockaudit_gunzip_begin(stream) == Z_OK else { return nil }
     }
 
     deinit {
-        inflateEnd(stream)
-        stream.deallocate()
-        chunk.deallocate()
+        unsafe inflateEnd(stream)
+        unsafe stream.deallocate()
+        unsafe chunk.deallocate()
     }
 
     /// Something can be given out without reading first.
-    var hasInput: Bool { stream.pointee.avail_in > 0 || sawEnd || isDamaged }
+    var hasInput: Bool { unsafe stream.pointee.avail_in > 0 || sawEnd || isDamaged }
 
     /// - Parameter refill: reads more of the input into the buffer; 0 at its end.
     /// - Returns: bytes given out; 0 at the end, or at the damage.
@@ -42,40 +42,40 @@ final class GzipStream {
         into out: UnsafeMutableRawBufferPointer,
         _ refill: (UnsafeMutableRawBufferPointer) throws(AuditError) -> Int
     ) throws(AuditError) -> Int {
-        stream.pointee.next_out = out.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        stream.pointee.avail_out = uInt(clamping: out.count)
-        while !isDamaged, stream.pointee.avail_out > 0 {
-            if stream.pointee.avail_in == 0 && !sawEnd {
+        unsafe stream.pointee.next_out = out.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_out = uInt(clamping: out.count)
+        while !isDamaged, unsafe stream.pointee.avail_out > 0 {
+            if unsafe stream.pointee.avail_in == 0 && !sawEnd {
                 // What is there is given out before more is waited for.
-                if Int(stream.pointee.avail_out) < out.count { break }
-                let count = try refill(UnsafeMutableRawBufferPointer(chunk))
+                if unsafe Int(stream.pointee.avail_out) < out.count { break }
+                let count = try unsafe refill(UnsafeMutableRawBufferPointer(chunk))
                 sawEnd = count == 0
-                stream.pointee.next_in = chunk.baseAddress
-                stream.pointee.avail_in = uInt(count)
+                unsafe stream.pointee.next_in = chunk.baseAddress
+                unsafe stream.pointee.avail_in = uInt(count)
             }
             if isBetween, !beginMember() { break }
             if !step() { break }
         }
-        return out.count - Int(stream.pointee.avail_out)
+        return unsafe out.count - Int(stream.pointee.avail_out)
     }
 
     /// - Returns: whether there is a next member, or may be one when more has come.
     private func beginMember() -> Bool {
         // gzip pads members with zeros on some media.
-        while stream.pointee.avail_in > 0, stream.pointee.next_in.pointee == 0 {
-            stream.pointee.next_in += 1
-            stream.pointee.avail_in -= 1
+        while unsafe stream.pointee.avail_in > 0, unsafe stream.pointee.next_in.pointee == 0 {
+            unsafe stream.pointee.next_in += 1
+            unsafe stream.pointee.avail_in -= 1
         }
-        guard stream.pointee.avail_in > 0 else { return !sawEnd }
+        guard unsafe stream.pointee.avail_in > 0 else { return !sawEnd }
         isBetween = false
-        inflateReset(stream)
+        unsafe inflateReset(stream)
         return true
     }
 
     /// - Returns: false at the end of the input.
     private func step() -> Bool {
         if isBetween { return true }
-        switch inflate(stream, Z_NO_FLUSH) {
+        switch unsafe inflate(stream, Z_NO_FLUSH) {
         case Z_OK: return true
         case Z_STREAM_END:
             isBetween = true

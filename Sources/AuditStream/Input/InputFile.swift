@@ -21,7 +21,7 @@ public final class InputFile {
     public convenience init(path: String) throws(AuditError) {
         // Without O_NONBLOCK a named pipe that nobody writes to yet would hold us up here, where no signal
         // is heard; afterwards poll tells when there is something to read.
-        let fd = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let fd = unsafe path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard fd >= 0 else { throw Self.unreadable(path) }
         if path != "-" { _ = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) }
         try self.init(path: path, descriptor: fd)
@@ -31,7 +31,7 @@ public final class InputFile {
     init(path: String, descriptor fd: Int32) throws(AuditError) {
         self.path = path
         var info = stat()
-        let isFile = fstat(fd, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
+        let isFile = unsafe fstat(fd, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
         size = isFile ? Int64(info.st_size) : nil
         descriptor = fd
         guard isFile else {
@@ -44,7 +44,7 @@ public final class InputFile {
             return
         }
         var start = [UInt8](repeating: 0, count: Compression.longest)
-        let count = pread(fd, &start, start.count, lseek(fd, 0, SEEK_CUR))
+        let count = unsafe pread(fd, &start, start.count, lseek(fd, 0, SEEK_CUR))
         try decide(start.prefix(max(0, count)))
     }
 
@@ -78,23 +78,23 @@ public final class InputFile {
 
     /// - Returns: bytes read; 0 at the end.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
-        guard isAtStart else { return try readOn(into: buffer) }
+        guard isAtStart else { return try unsafe readOn(into: buffer) }
         isAtStart = false
         var count = 0
         repeat {
-            let more = try readOn(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+            let more = try unsafe readOn(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
             if more == 0 { break }
             count += more
-        } while ByteOrderMark.mayFollow(buffer[..<count])
-        let text = ByteOrderMark.remove(from: buffer, count)
-        return text == 0 && count > 0 ? try readOn(into: buffer) : text
+        } while unsafe ByteOrderMark.mayFollow(buffer[..<count])
+        let text = unsafe ByteOrderMark.remove(from: buffer, count)
+        return unsafe text == 0 && count > 0 ? try readOn(into: buffer) : text
     }
 
     private func readOn(into buffer: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
         if awaitsWriter {
             // At once where ``wait(or:milliseconds:)`` said that there is something.
             var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            _ = SystemText.retrying { poll(&ready, 1, -1) }
+            _ = SystemText.retrying { unsafe poll(&ready, 1, -1) }
             awaitsWriter = false
         }
         while isUndecided {
@@ -103,7 +103,7 @@ public final class InputFile {
         }
         if !head.isEmpty {
             let count = min(head.count, buffer.count)
-            buffer.copyBytes(from: head.prefix(count))
+            unsafe buffer.copyBytes(from: head.prefix(count))
             head.removeFirst(count)
             return count
         }
@@ -111,7 +111,7 @@ public final class InputFile {
         let source = decompressor?.output ?? descriptor
         var raw = 0
         func refill(_ room: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
-            let count = SystemText.retrying { Glibc.read(source, room.baseAddress, room.count) }
+            let count = SystemText.retrying { unsafe Glibc.read(source, room.baseAddress, room.count) }
             guard count >= 0 else {
                 throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
             }
@@ -119,13 +119,13 @@ public final class InputFile {
             return count
         }
         defer { taken += Int64(raw) }
-        if let count = try gzip?.read(into: buffer, refill) { return count }
-        return try refill(buffer)
+        if let count = try unsafe gzip?.read(into: buffer, refill) { return count }
+        return try unsafe refill(buffer)
     }
 
     private func readHead() throws(AuditError) -> Int {
         var block = [UInt8](repeating: 0, count: 65_536)
-        let count = SystemText.retrying { Glibc.read(descriptor, &block, block.count) }
+        let count = SystemText.retrying { unsafe Glibc.read(descriptor, &block, block.count) }
         guard count >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
         }
@@ -163,7 +163,7 @@ public final class InputFile {
             pollfd(fd: decompressor?.output ?? descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
         ]
-        guard SystemText.retrying({ poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
+        guard SystemText.retrying({ unsafe poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the input \(path) failed.")
         }
         if waiting[1].revents != 0 { return .stopped }

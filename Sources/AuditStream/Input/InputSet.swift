@@ -116,19 +116,19 @@ public enum InputSet {
 
     private static func isFolder(_ path: String) -> Bool {
         var info = stat()
-        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+        return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func logs(in folder: String) throws(AuditError) -> [File] {
-        guard let directory = opendir(folder) else {
+        guard let directory = unsafe opendir(folder) else {
             throw AuditError(
                 .inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
         }
-        defer { closedir(directory) }
+        defer { unsafe closedir(directory) }
         var found: [(path: String, number: Int)] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             guard name.contains(".log"), !name.hasPrefix(".") else { continue }
             let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
@@ -147,7 +147,7 @@ public enum InputSet {
     /// renamed just now, is one that cannot be read: the reading says so.
     private static func isLog(_ path: String) -> Bool {
         var info = stat()
-        return stat(path, &info) != 0 || info.st_mode & S_IFMT == S_IFREG
+        return unsafe stat(path, &info) != 0 || info.st_mode & S_IFMT == S_IFREG
     }
 
     /// audit.log.3.gz is 3, audit.log is 0.
@@ -157,7 +157,7 @@ public enum InputSet {
 
     private static func file(_ path: String) -> File {
         var info = stat()
-        guard path != "-", stat(path, &info) == 0 else { return File(path: path) }
+        guard path != "-", unsafe stat(path, &info) == 0 else { return File(path: path) }
         let identity = File.Identity(device: info.st_dev, inode: info.st_ino)
         switch info.st_mode & S_IFMT {
         case S_IFREG: break
@@ -180,21 +180,21 @@ public enum InputSet {
         var first: Int64?
         var newest: Int64?
         func note(_ line: UnsafeBufferPointer<UInt8>) {
-            guard let stamp = RecordStamp.milliseconds(line) else { return }
+            guard let stamp = unsafe RecordStamp.milliseconds(line) else { return }
             first = first ?? stamp
             newest = max(newest ?? stamp, stamp)
         }
         var block = [UInt8](repeating: 0, count: 65_536)
         for _ in 0..<mostBlocks where first == nil {
-            let count = try? block.withUnsafeMutableBytes { bytes throws(AuditError) in
-                try file.read(into: bytes)
+            let count = try? unsafe block.withUnsafeMutableBytes { bytes throws(AuditError) in
+                try unsafe file.read(into: bytes)
             }
             guard let count, count > 0 else { break }
-            block[..<count].withUnsafeBufferPointer { bytes in
-                splitter.push(bytes) { note($0) }
+            unsafe block[..<count].withUnsafeBufferPointer { bytes in
+                unsafe splitter.push(bytes) { unsafe note($0) }
             }
         }
-        if first == nil { splitter.finish { note($0) } }
+        if first == nil { unsafe splitter.finish { unsafe note($0) } }
         return (first, newest)
     }
 
@@ -209,7 +209,7 @@ final class HeldFile: @unchecked Sendable {
 
     /// - Returns: nil when it cannot be opened, where the reading will say why, or when as many are held as may be.
     init?(_ path: String) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 { return nil }
         guard descriptor < Self.most else {
             close(descriptor)
@@ -222,7 +222,7 @@ final class HeldFile: @unchecked Sendable {
     /// Each takes one of the process's descriptors (a thousand by default), and without one nothing can be read.
     private static var most: Int32 {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
         return Int32(min(256, limit.rlim_cur / 2))
     }
 

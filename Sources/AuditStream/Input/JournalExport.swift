@@ -31,8 +31,8 @@ struct JournalExport {
     private var hasOwn = false
 
     mutating func push(_ block: UnsafeRawBufferPointer, _ body: (Entry) -> Void) {
-        var rest = block[...]
-        while !rest.isEmpty { rest = step(rest, body) }
+        var rest = unsafe block[...]
+        while unsafe !rest.isEmpty { unsafe rest = step(rest, body) }
     }
 
     /// The end of the input: an entry without its blank line counts too.
@@ -49,16 +49,16 @@ struct JournalExport {
     ) -> Slice<UnsafeRawBufferPointer> {
         switch place {
         case .line:
-            guard let newline = rest.firstIndex(of: 0x0A) else {
-                keep(rest)
-                return rest[rest.endIndex...]
+            guard let newline = unsafe rest.firstIndex(of: 0x0A) else {
+                unsafe keep(rest)
+                return unsafe rest[rest.endIndex...]
             }
-            keep(rest[..<newline])
+            unsafe keep(rest[..<newline])
             endLine(body)
-            return rest[(newline + 1)...]
+            return unsafe rest[(newline + 1)...]
         case .length(let name):
-            let part = rest.prefix(8 - buffer.count)
-            buffer += part
+            let part = unsafe rest.prefix(8 - buffer.count)
+            unsafe buffer += part
             if buffer.count == 8 {
                 let length = buffer.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
                 buffer = []
@@ -66,28 +66,28 @@ struct JournalExport {
                 place = length == 0 ? .newline : .data(name: name, left: length)
                 if length == 0 { set(name, []) }
             }
-            return rest.dropFirst(part.count)
+            return unsafe rest.dropFirst(part.count)
         case .data(let name, let left):
-            let part = rest.prefix(Int(clamping: left))
-            keep(part)
-            let after = left - UInt64(part.count)
+            let part = unsafe rest.prefix(Int(clamping: left))
+            unsafe keep(part)
+            let after = unsafe left - UInt64(part.count)
             place = after == 0 ? .newline : .data(name: name, left: after)
             if after == 0 {
                 set(name, buffer)
                 buffer = []
                 isTooLong = false
             }
-            return rest.dropFirst(part.count)
+            return unsafe rest.dropFirst(part.count)
         case .newline:
             place = .line
-            return rest.dropFirst()
+            return unsafe rest.dropFirst()
         }
     }
 
     private mutating func keep(_ part: Slice<UnsafeRawBufferPointer>) {
-        if buffer.count + part.count > LineSplitter.longest { isTooLong = true }
+        if unsafe buffer.count + part.count > LineSplitter.longest { isTooLong = true }
         if isTooLong { return }
-        buffer += part
+        unsafe buffer += part
     }
 
     private mutating func endLine(_ body: (Entry) -> Void) {

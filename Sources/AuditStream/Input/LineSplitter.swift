@@ -49,38 +49,38 @@ public struct LineSplitter {
     public mutating func push(
         _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
-        cut(UnsafeRawBufferPointer(block)) { line, _ in Self.judge(line, record) }
+        unsafe cut(UnsafeRawBufferPointer(block)) { line, _ in unsafe Self.judge(line, record) }
     }
 
     /// The end of the input: a last line without a newline is judged too. The next input begins anew.
     public mutating func finish(_ record: (UnsafeBufferPointer<UInt8>) -> Void) {
-        cutRest { line, _ in Self.judge(line, record) }
+        unsafe cutRest { line, _ in unsafe Self.judge(line, record) }
     }
 
     @inline(__always)
     mutating func cut(_ block: UnsafeRawBufferPointer, _ judge: Judge) {
-        if isAtStart || journal != nil, cutJournal(block, judge) { return }
+        if isAtStart || journal != nil, unsafe cutJournal(block, judge) { return }
         guard var at = block.baseAddress else { return }
-        let end = at + block.count
+        let end = unsafe at + block.count
         // The C library looks at 32 or 64 bytes at once; no loop here would.
-        if skipping || !carry.isEmpty, let found = memchr(at, 0x0A, end - at) {
-            let next = UnsafeRawPointer(found) + 1
+        if skipping || !carry.isEmpty, let found = unsafe memchr(at, 0x0A, end - at) {
+            let next = unsafe UnsafeRawPointer(found) + 1
             if !skipping {
-                carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: next - at))
-                cutCarried(judge)
+                unsafe carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: next - at))
+                unsafe cutCarried(judge)
             }
             skipping = false
-            at = next
+            unsafe at = next
         }
         if skipping { return }
         if carry.isEmpty {
-            while let found = memchr(at, 0x0A, end - at) {
-                let next = UnsafeRawPointer(found) + 1
-                count(UnsafeRawBufferPointer(start: at, count: next - at), judge, stays: true)
-                at = next
+            while let found = unsafe memchr(at, 0x0A, end - at) {
+                let next = unsafe UnsafeRawPointer(found) + 1
+                unsafe count(UnsafeRawBufferPointer(start: at, count: next - at), judge, stays: true)
+                unsafe at = next
             }
         }
-        carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
+        unsafe carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
         if carry.count > Self.longest {
             counters.damaged += 1
             carry.removeAll(keepingCapacity: false)
@@ -101,28 +101,28 @@ public struct LineSplitter {
         isAtStart = true
         if var ending = journal {
             journal = nil
-            return ending.finish { count($0, judge) }
+            return ending.finish { unsafe count($0, judge) }
         }
         guard !carry.isEmpty else { return }
         carry.append(0x0A)
-        cutCarried(judge)
+        unsafe cutCarried(judge)
     }
 
     private mutating func cutCarried(_ judge: Judge) {
         let line = carry
         carry.removeAll(keepingCapacity: true)
-        line.withUnsafeBytes { count($0, judge, stays: false) }
+        unsafe line.withUnsafeBytes { unsafe count($0, judge, stays: false) }
     }
 
     /// A journal says what it is in its first bytes; a first block may have only some of them.
     /// - Returns: whether the block is dealt with.
     private mutating func cutJournal(_ block: UnsafeRawBufferPointer, _ judge: Judge) -> Bool {
-        if block.isEmpty { return true }
+        if unsafe block.isEmpty { return true }
         var start: [UInt8] = []
         if isAtStart {
-            let head = carry + block.prefix(JournalExport.magic.count)
+            let head = unsafe carry + block.prefix(JournalExport.magic.count)
             if head.count < JournalExport.magic.count, JournalExport.magic.starts(with: head) {
-                carry += block
+                unsafe carry += block
                 return true
             }
             isAtStart = false
@@ -132,8 +132,8 @@ public struct LineSplitter {
         }
         guard var reading = journal else { return false }
         journal = nil
-        start.withUnsafeBytes { reading.push($0) { count($0, judge) } }
-        reading.push(block) { count($0, judge) }
+        unsafe start.withUnsafeBytes { unsafe reading.push($0) { unsafe count($0, judge) } }
+        unsafe reading.push(block) { unsafe count($0, judge) }
         journal = reading
         return true
     }
@@ -147,7 +147,7 @@ public struct LineSplitter {
             let header = Array("Jan 1 00:00:00 ".utf8) + host + [0x20] + identifier + Array(": ".utf8)
             line = header + message.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
         }
-        line.withUnsafeBytes { count($0, judge, stays: false) }
+        unsafe line.withUnsafeBytes { unsafe count($0, judge, stays: false) }
     }
 
     @inline(__always)
@@ -156,16 +156,16 @@ public struct LineSplitter {
             counters.damaged += 1
             return
         }
-        switch judge(line, stays) {
+        switch unsafe judge(line, stays) {
         case .record: counters.records += 1
         case .damaged: counters.damaged += 1
-        case .foreign: unwrap(line, judge)
+        case .foreign: unsafe unwrap(line, judge)
         case .blank: break
         }
     }
 
     private mutating func unwrap(_ line: UnsafeRawBufferPointer, _ judge: Judge) {
-        switch WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast()), &header) {
+        switch unsafe WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast()), &header) {
         case .none: counters.foreign += 1
         case .unstamped: counters.unstamped += 1
         case .suppressed(let count): counters.lost += count
@@ -176,7 +176,7 @@ public struct LineSplitter {
             if lostBefore.count > 1_024 { lostBefore = [:] }
             lostBefore[host] = count
         case .record(let record):
-            switch record.withUnsafeBytes({ judge($0, false) }) {
+            switch unsafe record.withUnsafeBytes({ unsafe judge($0, false) }) {
             case .record: counters.records += 1
             default: counters.damaged += 1
             }
@@ -188,14 +188,14 @@ public struct LineSplitter {
     static func judge(
         _ line: UnsafeRawBufferPointer, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) -> LineGate.Kind {
-        let line = line.bindMemory(to: UInt8.self)
-        let text = UnsafeBufferPointer(rebasing: line.dropLast())
-        let kind = LineGate.judge(text)
+        let line = unsafe line.bindMemory(to: UInt8.self)
+        let text = unsafe UnsafeBufferPointer(rebasing: line.dropLast())
+        let kind = unsafe LineGate.judge(text)
         guard kind == .record else { return kind }
-        if text.last == 0x0D {
-            (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { record($0) }
+        if unsafe text.last == 0x0D {
+            unsafe (Array(text.dropLast()) + [0x0A]).withUnsafeBufferPointer { unsafe record($0) }
         } else {
-            record(line)
+            unsafe record(line)
         }
         return kind
     }

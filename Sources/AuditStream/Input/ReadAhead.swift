@@ -9,7 +9,7 @@ import Glibc
 /// sixth less of waiting.
 public final class ReadAhead {
     /// What ``next(or:)`` came back with.
-    public enum Step {
+    @safe public enum Step {
         /// Bytes, until the next call, and how far the file is read (``InputFile/position``).
         case block(UnsafeRawBufferPointer, position: Int64)
         case end
@@ -55,7 +55,7 @@ public final class ReadAhead {
         }
         if isOver { return .end }
         guard try shared.filled.wait(or: stop) else { return .stopped }
-        let slot = shared.slots[taken & 1]
+        let slot = unsafe shared.slots[taken & 1]
         switch slot.result {
         case .failure(let error):
             isOver = true
@@ -66,7 +66,7 @@ public final class ReadAhead {
         case .success(let count):
             taken += 1
             holdsBlock = true
-            return .block(
+            return unsafe .block(
                 UnsafeRawBufferPointer(rebasing: slot.bytes[..<count]), position: slot.position)
         }
     }
@@ -76,8 +76,8 @@ public final class ReadAhead {
 ///
 /// Unchecked: a slot belongs to the thread that has taken it from ``empty`` or ``filled``, the file to the one
 /// that fills.
-private final class Exchange: @unchecked Sendable {
-    struct Slot {
+@safe private final class Exchange: @unchecked Sendable {
+    @safe struct Slot {
         let bytes: UnsafeMutableRawBufferPointer
         var result: Result<Int, AuditError> = .success(0)
         var position: Int64 = 0
@@ -96,17 +96,17 @@ private final class Exchange: @unchecked Sendable {
         self.empty = empty
         self.filled = filled
         self.end = end
-        slots = .allocate(capacity: 2)
+        unsafe slots = .allocate(capacity: 2)
         for index in 0..<2 {
             let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 64)
-            slots.initializeElement(at: index, to: Slot(bytes: bytes))
+            unsafe slots.initializeElement(at: index, to: Slot(bytes: bytes))
         }
     }
 
     deinit {
-        for slot in slots { slot.bytes.deallocate() }
-        slots.deinitialize()
-        slots.deallocate()
+        for index in 0..<2 { unsafe slots[index].bytes.deallocate() }
+        unsafe slots.deinitialize()
+        unsafe slots.deallocate()
     }
 
     func cancel() { end.post() }
@@ -115,10 +115,10 @@ private final class Exchange: @unchecked Sendable {
     func fill() {
         var place = 0
         while (try? empty.wait(or: end.descriptor)) ?? false {
-            let result = read(into: slots[place & 1].bytes)
+            let result = unsafe read(into: slots[place & 1].bytes)
             guard let result else { return }
-            slots[place & 1].result = result
-            slots[place & 1].position = file.position
+            unsafe slots[place & 1].result = result
+            unsafe slots[place & 1].position = file.position
             filled.post()
             place += 1
             guard case .success(1...) = result else { return }
@@ -129,7 +129,7 @@ private final class Exchange: @unchecked Sendable {
     private func read(into bytes: UnsafeMutableRawBufferPointer) -> Result<Int, AuditError>? {
         do throws(AuditError) {
             if try file.wait(or: end.descriptor) == .stopped { return nil }
-            return .success(try file.read(into: bytes))
+            return unsafe .success(try file.read(into: bytes))
         } catch {
             return .failure(error)
         }
@@ -150,7 +150,7 @@ private final class Counter: Sendable {
     func post() {
         var one: UInt64 = 1
         // Fails only beyond 2^64.
-        _ = SystemText.retrying { write(descriptor, &one, 8) }
+        _ = SystemText.retrying { unsafe write(descriptor, &one, 8) }
     }
 
     /// Takes one off.
@@ -160,11 +160,11 @@ private final class Counter: Sendable {
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: other, events: Int16(POLLIN), revents: 0),
         ]
-        guard SystemText.retrying({ poll(&waiting, 2, -1) }) >= 0 else {
+        guard SystemText.retrying({ unsafe poll(&waiting, 2, -1) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the thread that reads failed.")
         }
         if waiting[1].revents != 0 { return false }
         var count: UInt64 = 0
-        return SystemText.retrying { read(descriptor, &count, 8) } == 8
+        return SystemText.retrying { unsafe read(descriptor, &count, 8) } == 8
     }
 }

@@ -8,16 +8,17 @@ public enum RecordStamp {
     /// - Parameter line: a record as ``LineGate`` lets it through.
     /// - Returns: milliseconds since the epoch.
     public static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
-        guard let start = end(ofMark: line) else { return nil }
+        guard let start = unsafe end(ofMark: line) else { return nil }
         var seconds: Int64 = 0
         var index = start
-        while index < line.count, line[index] != UInt8(ascii: ".") {
-            guard let digit = digit(line[index]), index - start < 12 else { return nil }
+        while index < line.count, unsafe line[index] != UInt8(ascii: ".") {
+            guard let digit = unsafe digit(line[index]), index - start < 12 else { return nil }
             seconds = seconds * 10 + digit
             index += 1
         }
-        guard index + 3 < line.count, let a = digit(line[index + 1]), let b = digit(line[index + 2]),
-            let c = digit(line[index + 3])
+        guard index + 3 < line.count, let a = unsafe digit(line[index + 1]),
+            let b = unsafe digit(line[index + 2]),
+            let c = unsafe digit(line[index + 3])
         else { return nil }
         return seconds * 1_000 + a * 100 + b * 10 + c
     }
@@ -25,28 +26,28 @@ public enum RecordStamp {
     /// The kernel's number of the event: `msg=audit(1700000000.100:1000): `.
     /// - Parameter line: a record as ``LineGate`` lets it through.
     public static func serial(_ line: UnsafeBufferPointer<UInt8>) -> UInt64? {
-        guard let start = line.firstRange(of: mark)?.upperBound else { return nil }
+        guard let start = unsafe line.firstRange(of: mark)?.upperBound else { return nil }
         // Behind the mark stands what a message of the kernel has behind `audit(`.
-        return RecordType.serial(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: line[start...])))
+        return unsafe RecordType.serial(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: line[start...])))
     }
 
     /// Of the first line that begins in a block of a plain log.
     /// - Returns: nil where that is no record, or one of a log that may be several hosts'.
     public static func first(in block: UnsafeRawBufferPointer) -> Int64? {
-        let bytes = block.bindMemory(to: UInt8.self)
-        guard let newline = bytes.firstIndex(of: 0x0A) else { return nil }
-        let line = UnsafeBufferPointer(rebasing: bytes[(newline + 1)...].prefix(256))
-        return line.starts(with: "type=".utf8) ? milliseconds(line) : nil
+        let bytes = unsafe block.bindMemory(to: UInt8.self)
+        guard let newline = unsafe bytes.firstIndex(of: 0x0A) else { return nil }
+        let line = unsafe UnsafeBufferPointer(rebasing: bytes[(newline + 1)...].prefix(256))
+        return unsafe line.starts(with: "type=".utf8) ? milliseconds(line) : nil
     }
 
     /// Where ` msg=audit(` ends. The C library looks at many bytes at once for its last one; Collection's search
     /// takes as long for a line as all else that is done with it.
     private static func end(ofMark line: UnsafeBufferPointer<UInt8>) -> Int? {
-        guard let base = UnsafeRawPointer(line.baseAddress) else { return nil }
+        guard let base = unsafe UnsafeRawPointer(line.baseAddress) else { return nil }
         var from = 0
-        while let found = memchr(base + from, CInt(UInt8(ascii: "(")), line.count - from) {
-            from = base.distance(to: UnsafeRawPointer(found)) + 1
-            if from >= mark.count, line[(from - mark.count)..<from].elementsEqual(mark) { return from }
+        while let found = unsafe memchr(base + from, CInt(UInt8(ascii: "(")), line.count - from) {
+            from = unsafe base.distance(to: UnsafeRawPointer(found)) + 1
+            if from >= mark.count, unsafe line[(from - mark.count)..<from].elementsEqual(mark) { return from }
         }
         return nil
     }

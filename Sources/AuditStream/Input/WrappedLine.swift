@@ -27,8 +27,8 @@ enum WrappedLine {
 
     /// - Parameter line: without its newline.
     static func unwrap(_ line: UnsafeRawBufferPointer, _ memory: inout Memory) -> Finding {
-        if let record = remembered(line, memory) { return .record(record) }
-        var text = ByteCursor(line)
+        if let record = unsafe remembered(line, memory) { return .record(record) }
+        var text = unsafe ByteCursor(line)
         guard let header = Header(&text) else { return .none }
         var record: [UInt8] = []
         if text.starts("node=") || text.starts("type=") {
@@ -55,15 +55,17 @@ enum WrappedLine {
     private static func remembered(_ line: UnsafeRawBufferPointer, _ memory: Memory) -> [UInt8]? {
         let length = memory.header.count
         guard length > 0, line.count > length, let start = line.baseAddress,
-            memory.header.withUnsafeBytes({ $0.baseAddress.map { memcmp($0, start, length) } }) == 0,
-            (0x41...0x5A).contains(line[length])
+            unsafe memory.header.withUnsafeBytes({
+                unsafe $0.baseAddress.map { unsafe memcmp($0, start, length) }
+            }) == 0,
+            unsafe (0x41...0x5A).contains(line[length])
         else { return nil }
         var end = line.count
-        while end > length, line[end - 1] == 0x0D || line[end - 1] == 0x20 { end -= 1 }
+        while end > length, unsafe line[end - 1] == 0x0D || line[end - 1] == 0x20 { end -= 1 }
         var record: [UInt8] = []
         record.reserveCapacity(memory.node.count + end - length + 6)
         record += memory.node
-        record += UnsafeRawBufferPointer(rebasing: line[(length - 5)..<end])
+        unsafe record += UnsafeRawBufferPointer(rebasing: line[(length - 5)..<end])
         restoreSeparator(&record)
         record.append(0x0A)
         return record

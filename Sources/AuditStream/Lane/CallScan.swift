@@ -20,7 +20,7 @@ struct CallScan {
     private var place = 0
 
     var caller: Caller {
-        @inline(__always) get { callers.callers[place] }
+        @inline(__always) get { unsafe callers.callers[place] }
     }
 
     private var calls = SyscallTable()
@@ -34,7 +34,7 @@ struct CallScan {
 
     /// - Parameter at: behind the head's last colon.
     mutating func scan(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Result {
-        var cursor = TextCursor(at, end)
+        var cursor = unsafe TextCursor(at, end)
         guard cursor.take(" arch="), let elf = readArch(&cursor), cursor.take(" syscall="),
             let number = cursor.shortDecimal() ?? cursor.decimal(digits: 5), cursor.byte == 0x20
         else { return .odd }
@@ -59,15 +59,15 @@ struct CallScan {
 
     @inline(__always)
     private mutating func readArch(_ cursor: inout TextCursor) -> UInt32? {
-        guard cursor.end - cursor.at >= 16 else { return nil }
-        let text = cursor.at.loadUnaligned(as: UInt64.self)
+        guard unsafe cursor.end - cursor.at >= 16 else { return nil }
+        let text = unsafe cursor.at.loadUnaligned(as: UInt64.self)
         if text == lastArch.text {
-            cursor.at += 8
+            unsafe cursor.at += 8
             return lastArch.elf
         }
-        let start = cursor.at
+        let start = unsafe cursor.at
         guard let elf = cursor.hexadecimal().flatMap(UInt32.init(exactly:)) else { return nil }
-        if cursor.at - start == 8 { lastArch = (text, elf) }
+        if unsafe cursor.at - start == 8 { lastArch = (text, elf) }
         return elf
     }
 
@@ -122,7 +122,7 @@ struct Caller {
 ///
 /// In memory that ``LaneTables`` owns: the lanes of several nodes share it, and a class would be counted with
 /// each call.
-struct CallerCache {
+@safe struct CallerCache {
     private static let places = 256
     /// Longer texts are read each time.
     private static let room = 256
@@ -136,20 +136,20 @@ struct CallerCache {
 
     init(names: NameTable) {
         self.names = names
-        texts = .allocate(byteCount: Self.places * Self.room, alignment: 16)
-        turn = .allocate(capacity: 1)
-        turn.initialize(to: false)
-        lengths = .allocate(capacity: Self.places)
-        lengths.initialize(repeating: 0, count: Self.places)
-        callers = .allocate(capacity: Self.places)
-        callers.initialize(repeating: Caller(), count: Self.places)
+        unsafe texts = .allocate(byteCount: Self.places * Self.room, alignment: 16)
+        unsafe turn = .allocate(capacity: 1)
+        unsafe turn.initialize(to: false)
+        unsafe lengths = .allocate(capacity: Self.places)
+        unsafe lengths.initialize(repeating: 0, count: Self.places)
+        unsafe callers = .allocate(capacity: Self.places)
+        unsafe callers.initialize(repeating: Caller(), count: Self.places)
     }
 
     func deallocate() {
-        texts.deallocate()
-        turn.deallocate()
-        lengths.deallocate()
-        callers.deallocate()
+        unsafe texts.deallocate()
+        unsafe turn.deallocate()
+        unsafe lengths.deallocate()
+        unsafe callers.deallocate()
     }
 
     /// From ` auid=` to the end of exe=.
@@ -161,25 +161,25 @@ struct CallerCache {
         let first = seed & (Self.places - 1)
         let second = seed >> 8 & (Self.places - 1)
         if isKept(cursor, first) {
-            cursor.at += lengths[first]
+            unsafe cursor.at += lengths[first]
             return first
         }
         if isKept(cursor, second) {
-            cursor.at += lengths[second]
+            unsafe cursor.at += lengths[second]
             return second
         }
-        turn.pointee.toggle()
-        return readAnew(&cursor, turn.pointee || lengths[first] == 0 ? first : second)
+        unsafe turn.pointee.toggle()
+        return unsafe readAnew(&cursor, turn.pointee || lengths[first] == 0 ? first : second)
     }
 
     func forget() {
-        lengths.update(repeating: 0, count: Self.places)
+        unsafe lengths.update(repeating: 0, count: Self.places)
     }
 
     @inline(__always)
     private func isKept(_ cursor: TextCursor, _ place: Int) -> Bool {
-        let length = lengths[place]
-        return length > 0 && cursor.end - cursor.at > length
+        let length = unsafe lengths[place]
+        return unsafe length > 0 && cursor.end - cursor.at > length
             && memcmp(cursor.at, texts + place * Self.room, length) == 0
             && Self.isEnd(cursor.at.load(fromByteOffset: length, as: UInt8.self))
     }
@@ -187,10 +187,10 @@ struct CallerCache {
     /// What tells programs apart stands in the second half; how long the line is helps too.
     @inline(__always)
     private static func seed(_ cursor: TextCursor) -> Int {
-        let rest = cursor.end - cursor.at
+        let rest = unsafe cursor.end - cursor.at
         guard rest >= 112 else { return 0 }
         func word(_ offset: Int) -> UInt64 {
-            cursor.at.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            unsafe cursor.at.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         }
         var seed = UInt64(rest) &* 0x9E37_79B9_7F4A_7C15 ^ word(6)
         seed = (seed ^ word(76)) &* 0xC2B2_AE3D_27D4_EB4F
@@ -201,14 +201,14 @@ struct CallerCache {
     }
 
     private func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Int? {
-        let start = cursor.at
+        let start = unsafe cursor.at
         guard let caller = parse(&cursor) else { return nil }
-        let length = cursor.at - start
+        let length = unsafe cursor.at - start
         if length <= Self.room {
-            (texts + place * Self.room).copyMemory(from: start, byteCount: length)
+            unsafe (texts + place * Self.room).copyMemory(from: start, byteCount: length)
         }
-        lengths[place] = length <= Self.room ? length : 0
-        callers[place] = caller
+        unsafe lengths[place] = length <= Self.room ? length : 0
+        unsafe callers[place] = caller
         return place
     }
 
@@ -220,27 +220,27 @@ struct CallerCache {
             cursor.skip(" egid="), cursor.skip(" sgid="), cursor.skip(" fsgid="), cursor.take(" tty="),
             cursor.skipWord(), cursor.take(" ses="),
             let session = cursor.decimal(digits: 10).flatMap(UInt32.init(exactly:)), cursor.take(" comm="),
-            let comm = cursor.untrusted(), cursor.take(" exe=")
+            let comm = unsafe cursor.untrusted(), cursor.take(" exe=")
         else { return nil }
         if cursor.take("(null)") {
             caller.exe = .none
         } else {
-            guard let exe = cursor.untrusted() else { return nil }
-            caller.exe = name(exe)
+            guard let exe = unsafe cursor.untrusted() else { return nil }
+            caller.exe = unsafe name(exe)
         }
         guard Self.isEnd(cursor.byte) else { return nil }
         caller.auid = auid
         caller.uid = uid
         caller.session = session
-        caller.comm = name(comm)
+        caller.comm = unsafe name(comm)
         return caller
     }
 
     private func name(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        if value.first == UInt8(ascii: "\"") {
-            return names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+        if unsafe value.first == UInt8(ascii: "\"") {
+            return unsafe names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
         }
-        return names.intern(UntrustedText.decode(value))
+        return unsafe names.intern(UntrustedText.decode(value))
     }
 
     /// Where a field ends: at a blank, at the line's end, or where ENRICHED appends its own.

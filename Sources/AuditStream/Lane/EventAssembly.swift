@@ -41,7 +41,7 @@ struct AssembledEvent {
 /// what counts as one event, and in which order they come out, is what it makes of them.
 ///
 /// An event is given out when nothing more is waited for and no older one is still waiting.
-struct EventAssembly: ~Copyable {
+@safe struct EventAssembly: ~Copyable {
     private struct Key {
         var stamp: Int64
         var serial: UInt64
@@ -82,14 +82,14 @@ struct EventAssembly: ~Copyable {
     /// - Parameter patience: seconds after which an event that waits is given out as it is.
     init(patience: Int64) {
         self.patience = patience
-        events = .allocate(capacity: places)
-        events.initialize(repeating: AssembledEvent(), count: places)
-        order = .allocate(capacity: room)
+        unsafe events = .allocate(capacity: places)
+        unsafe events.initialize(repeating: AssembledEvent(), count: places)
+        unsafe order = .allocate(capacity: room)
     }
 
     deinit {
-        events.deallocate()
-        order.deallocate()
+        unsafe events.deallocate()
+        unsafe order.deallocate()
     }
 
     /// Events that are not given out.
@@ -99,16 +99,16 @@ struct EventAssembly: ~Copyable {
     @inline(__always)
     func find(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
         guard head < tail else { return nil }
-        let last = order[tail - 1]
+        let last = unsafe order[tail - 1]
         if last.stamp < stamp || (last.stamp == stamp && last.serial < serial) { return nil }
         return search(stamp, serial, node)
     }
 
     private func search(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
         var index = lowerBound(Key(stamp: stamp, serial: serial, place: -1))
-        while index < tail, order[index].stamp == stamp, order[index].serial == serial {
-            let place = Int(order[index].place)
-            if events[place].state == .building && events[place].event.node == node { return place }
+        while index < tail, unsafe order[index].stamp == stamp, unsafe order[index].serial == serial {
+            let place = unsafe Int(order[index].place)
+            if unsafe events[place].state == .building && events[place].event.node == node { return place }
             index += 1
         }
         return nil
@@ -116,39 +116,39 @@ struct EventAssembly: ~Copyable {
 
     /// Those that are not given out.
     func forEach(_ body: (AuditEvent) -> Void) {
-        for index in head..<tail { body(events[Int(order[index].place)].event) }
+        for index in head..<tail { unsafe body(events[Int(order[index].place)].event) }
     }
 
     @inline(__always)
-    func isBuilding(_ place: Int) -> Bool { events[place].state == .building }
+    func isBuilding(_ place: Int) -> Bool { unsafe events[place].state == .building }
 
     /// - Returns: the new event's place.
     @inline(__always)
     mutating func begin(_ stamp: Int64, seconds: Int64, _ serial: UInt64, _ node: NameID) -> Int {
         let place = takePlace()
-        let event = events + place
-        event.pointee.state = .building
-        event.pointee.outcome = .nothing
-        event.pointee.isCall = false
-        event.pointee.hasTitle = false
-        event.pointee.isFollowed = false
-        event.pointee.isOurs = false
-        event.pointee.isOdd = false
-        event.pointee.awaited = 0
-        event.pointee.hasLines = false
-        event.pointee.seconds = seconds
-        event.pointee.event.node = node
-        event.pointee.event.stamp = stamp
-        event.pointee.event.serial = serial
+        let event = unsafe events + place
+        unsafe event.pointee.state = .building
+        unsafe event.pointee.outcome = .nothing
+        unsafe event.pointee.isCall = false
+        unsafe event.pointee.hasTitle = false
+        unsafe event.pointee.isFollowed = false
+        unsafe event.pointee.isOurs = false
+        unsafe event.pointee.isOdd = false
+        unsafe event.pointee.awaited = 0
+        unsafe event.pointee.hasLines = false
+        unsafe event.pointee.seconds = seconds
+        unsafe event.pointee.event.node = node
+        unsafe event.pointee.event.stamp = stamp
+        unsafe event.pointee.event.serial = serial
         deadline = min(deadline, seconds + patience)
         let key = Key(stamp: stamp, serial: serial, place: Int32(truncatingIfNeeded: place))
         if tail == room { makeRoom() }
-        if head < tail, key < order[tail - 1] {
+        if head < tail, unsafe key < order[tail - 1] {
             let index = lowerBound(key)
-            (order + index + 1).update(from: order + index, count: tail - index)
-            order[index] = key
+            unsafe (order + index + 1).update(from: order + index, count: tail - index)
+            unsafe order[index] = key
         } else {
-            order[tail] = key
+            unsafe order[tail] = key
         }
         tail += 1
         return place
@@ -158,12 +158,12 @@ struct EventAssembly: ~Copyable {
         let count = tail - head
         if head < room / 2 {
             let more = UnsafeMutablePointer<Key>.allocate(capacity: room * 2)
-            more.update(from: order + head, count: count)
-            order.deallocate()
-            order = more
+            unsafe more.update(from: order + head, count: count)
+            unsafe order.deallocate()
+            unsafe order = more
             room *= 2
         } else {
-            order.update(from: order + head, count: count)
+            unsafe order.update(from: order + head, count: count)
         }
         head = 0
         tail = count
@@ -171,7 +171,7 @@ struct EventAssembly: ~Copyable {
 
     @inline(__always)
     mutating func end(_ place: Int) {
-        events[place].state = .complete
+        unsafe events[place].state = .complete
         complete += 1
     }
 
@@ -186,9 +186,9 @@ struct EventAssembly: ~Copyable {
     private mutating func endOld(_ seconds: Int64) {
         deadline = .max
         for index in head..<tail {
-            let place = Int(order[index].place)
-            guard events[place].state == .building else { continue }
-            let began = events[place].seconds
+            let place = unsafe Int(order[index].place)
+            guard unsafe events[place].state == .building else { continue }
+            let began = unsafe events[place].seconds
             guard seconds == .max || began + patience <= seconds else {
                 // The rest is younger.
                 deadline = began + patience
@@ -203,9 +203,9 @@ struct EventAssembly: ~Copyable {
     @inline(__always)
     mutating func next() -> Int? {
         guard complete > 0 else { return nil }
-        let place = Int(order[head].place)
-        guard events[place].state == .complete else { return nil }
-        events[place].state = .none
+        let place = unsafe Int(order[head].place)
+        guard unsafe events[place].state == .complete else { return nil }
+        unsafe events[place].state = .none
         if place < 64 {
             free |= 1 << UInt64(place)
         } else {
@@ -245,22 +245,22 @@ struct EventAssembly: ~Copyable {
 
     private mutating func grow() {
         let more = UnsafeMutablePointer<AssembledEvent>.allocate(capacity: places * 2)
-        more.initialize(repeating: AssembledEvent(), count: places * 2)
-        more.update(from: events, count: places)
-        events.deallocate()
-        events = more
+        unsafe more.initialize(repeating: AssembledEvent(), count: places * 2)
+        unsafe more.update(from: events, count: places)
+        unsafe events.deallocate()
+        unsafe events = more
         places *= 2
     }
 
     // MARK: text
 
     mutating func keep(_ text: UnsafeRawBufferPointer, of place: Int) {
-        lines[place, default: []].append(contentsOf: text)
-        events[place].hasLines = true
+        unsafe lines[place, default: []].append(contentsOf: text)
+        unsafe events[place].hasLines = true
     }
 
     mutating func takeLines(of place: Int) -> [UInt8] {
-        events[place].hasLines = false
+        unsafe events[place].hasLines = false
         return lines.removeValue(forKey: place) ?? []
     }
 
@@ -269,7 +269,7 @@ struct EventAssembly: ~Copyable {
         var high = tail
         while low < high {
             let middle = (low + high) >> 1
-            if order[middle] < key { low = middle + 1 } else { high = middle }
+            if unsafe order[middle] < key { low = middle + 1 } else { high = middle }
         }
         return low
     }

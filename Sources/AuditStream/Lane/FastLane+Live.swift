@@ -29,10 +29,10 @@ extension FastLane {
         // Where command lines are read, they come last.
         if wantsScripts { return role.ends || role.kind == .title }
         switch role.kind {
-        case .call: return assembly.events[place].awaited == 0
+        case .call: return unsafe assembly.events[place].awaited == 0
         case .socketcall, .pair:
-            assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
-            return assembly.events[place].awaited == 0
+            unsafe assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
+            return unsafe assembly.events[place].awaited == 0
         default: return role.ends
         }
     }
@@ -42,17 +42,17 @@ extension FastLane {
         if RecordType.isCall(type) {
             // The last call's bytes are about to change; its event is complete, or nearly always.
             keepRecent()
-            callText.write(type, message)
-            take(callText.text, stays: true)
+            unsafe callText.write(type, message)
+            unsafe take(callText.text, stays: true)
         } else {
-            otherText.write(type, message)
-            take(otherText.text, stays: false)
+            unsafe otherText.write(type, message)
+            unsafe take(otherText.text, stays: false)
         }
     }
 }
 
 /// A message of the kernel as a line of a log.
-struct MessageText: ~Copyable {
+@safe struct MessageText: ~Copyable {
     /// Lines of a log need none.
     private var memory: UnsafeMutableRawPointer?
     private var type: UInt16 = 0
@@ -64,27 +64,27 @@ struct MessageText: ~Copyable {
 
     init() {}
 
-    deinit { memory?.deallocate() }
+    deinit { unsafe memory?.deallocate() }
 
-    var text: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: length) }
+    var text: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory, count: length) }
 
     mutating func write(_ type: UInt16, _ message: UnsafeRawBufferPointer) {
-        let memory = self.memory ?? .allocate(byteCount: Self.room, alignment: 16)
-        self.memory = memory
+        let memory = unsafe self.memory ?? .allocate(byteCount: Self.room, alignment: 16)
+        unsafe self.memory = memory
         if type != self.type {
             let name = Array("type=\(RecordType.name(type)) msg=".utf8.prefix(128))
-            name.withUnsafeBytes {
-                memory.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: name.count)
+            unsafe name.withUnsafeBytes {
+                unsafe memory.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: name.count)
             }
             prefix = name.count
             self.type = type
         }
         var count = min(message.count, Self.room - 1 - prefix)
-        while count > 0, message[count - 1] == 0 || message[count - 1] == 0x0A { count -= 1 }
+        while count > 0, unsafe message[count - 1] == 0 || message[count - 1] == 0x0A { count -= 1 }
         if count > 0 {
-            (memory + prefix).copyMemory(from: message.baseAddress.unsafelyUnwrapped, byteCount: count)
+            unsafe (memory + prefix).copyMemory(from: message.baseAddress.unsafelyUnwrapped, byteCount: count)
         }
-        (memory + prefix + count).storeBytes(of: 0x0A, as: UInt8.self)
+        unsafe (memory + prefix + count).storeBytes(of: 0x0A, as: UInt8.self)
         length = prefix + count + 1
     }
 }

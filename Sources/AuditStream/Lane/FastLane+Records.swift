@@ -9,12 +9,12 @@ extension FastLane {
     /// - Returns: false when it may be one all the same: see ``push(odd:)``.
     @inline(__always)
     mutating func push(line start: UnsafeRawPointer, _ end: UnsafeRawPointer, stays: Bool) -> Bool {
-        guard head.read(line: start, end), let body = head.body else {
+        guard unsafe head.read(line: start, end), let body = unsafe head.body else {
             last = -1
             return false
         }
         let role = head.role
-        let line = UnsafeRawBufferPointer(start: start, count: end - start)
+        let line = unsafe UnsafeRawBufferPointer(start: start, count: end - start)
         let place: Int
         var isNew = false
         if head.isSame, last >= 0, assembly.isBuilding(last) {
@@ -36,9 +36,9 @@ extension FastLane {
         last = place
         switch role.kind {
         case .other, .end, .permissions: break
-        case .call: takeCall(place, line, body, end)
-        case .title: takeTitle(place, line, body, end)
-        case .socketcall, .pair, .change: takeRare(place, role.kind, line)
+        case .call: unsafe takeCall(place, line, body, end)
+        case .title: unsafe takeTitle(place, line, body, end)
+        case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
         }
         if !stays && role.kind == .call { keepRecent() }
         close(place, live ? isComplete(place, role) : role.ends, head.seconds, isNew)
@@ -49,7 +49,7 @@ extension FastLane {
     mutating func push(odd line: UnsafeRawBufferPointer) {
         last = -1
         keepRecent()
-        let text = Array(line)
+        let text = unsafe Array(line)
         var found = probe.events(of: text)
         if found.isEmpty, let beside = Self.companion(text) {
             // Refused, or an EOE, which shows beside another record only.
@@ -57,7 +57,7 @@ extension FastLane {
         }
         for event in found {
             let ends = event.type == AUDIT_EOE || probe.ends(text, event)
-            add(head.role(type: event.type, ends: ends), event, line)
+            unsafe add(head.role(type: event.type, ends: ends), event, line)
         }
     }
 
@@ -75,14 +75,14 @@ extension FastLane {
         guard let place else { return }
         switch role.kind {
         case .other, .end, .permissions: break
-        case .call: takeOddCall(place, line)
+        case .call: unsafe takeOddCall(place, line)
         case .title:
-            assembly.events[place].hasTitle = true
-            if wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
+            unsafe assembly.events[place].hasTitle = true
+            if unsafe wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
                 makeOdd(place)
-                assembly.keep(line, of: place)
+                unsafe assembly.keep(line, of: place)
             }
-        case .socketcall, .pair, .change: takeRare(place, role.kind, line)
+        case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
         }
         close(place, role.ends, record.seconds, isNew)
     }
@@ -101,54 +101,56 @@ extension FastLane {
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
         // A second one, or one beside a change of rules; and without a time an event is malformed.
-        if assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
-            return takeOddCall(place, line)
+        if unsafe assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
+            return unsafe takeOddCall(place, line)
         }
-        switch scan.scan(body, end) {
+        switch unsafe scan.scan(body, end) {
         case .odd:
-            if live { assembly.events[place].awaited = Awaited.unknown }
-            return takeOddCall(place, line)
-        case .other(let isForeign): assembly.events[place].outcome = isForeign ? .foreign : .nothing
+            if live { unsafe assembly.events[place].awaited = Awaited.unknown }
+            return unsafe takeOddCall(place, line)
+        case .other(let isForeign): unsafe assembly.events[place].outcome = isForeign ? .foreign : .nothing
         case .followed:
             // Their other half stands in a record of its own.
             if scan.call == .socketpair || scan.call == .socketcall {
-                if live { assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields) }
-                return takeOddCall(place, line)
+                if live {
+                    unsafe assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
+                }
+                return unsafe takeOddCall(place, line)
             }
             decode(place)
         }
-        assembly.events[place].isCall = true
+        unsafe assembly.events[place].isCall = true
         if recent.place >= 0 && assembly.isBuilding(recent.place) { keepRecent() }
-        recent = RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
+        recent = unsafe RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
     }
 
     private mutating func takeOddCall(_ place: Int, _ line: UnsafeRawBufferPointer) {
         makeOdd(place)
-        assembly.events[place].isCall = true
-        assembly.keep(line, of: place)
+        unsafe assembly.events[place].isCall = true
+        unsafe assembly.keep(line, of: place)
     }
 
     @inline(__always)
     private mutating func decode(_ place: Int) {
-        let event = assembly.events + place
+        let event = unsafe assembly.events + place
         let caller = scan.caller
-        event.pointee.isFollowed = true
-        event.pointee.isOurs = ownPid != 0 && scan.pid == ownPid
+        unsafe event.pointee.isFollowed = true
+        unsafe event.pointee.isOurs = ownPid != 0 && scan.pid == ownPid
         switch OperationBuilder.build(scan.call, scan.fields) {
-        case .nothing: event.pointee.outcome = .nothing
-        case .malformed: event.pointee.outcome = .malformed
+        case .nothing: unsafe event.pointee.outcome = .nothing
+        case .malformed: unsafe event.pointee.outcome = .malformed
         case .operation(let operation):
-            event.pointee.outcome = .operation
-            event.pointee.event.pid = scan.pid
-            event.pointee.event.ppid = scan.ppid
-            event.pointee.event.uid = caller.uid
-            event.pointee.event.auid = caller.auid
-            event.pointee.event.session = caller.session
-            event.pointee.event.comm = caller.comm
-            event.pointee.event.exe = caller.exe
-            event.pointee.event.script = .none
-            event.pointee.event.operation = operation
-            event.pointee.event.kind =
+            unsafe event.pointee.outcome = .operation
+            unsafe event.pointee.event.pid = scan.pid
+            unsafe event.pointee.event.ppid = scan.ppid
+            unsafe event.pointee.event.uid = caller.uid
+            unsafe event.pointee.event.auid = caller.auid
+            unsafe event.pointee.event.session = caller.session
+            unsafe event.pointee.event.comm = caller.comm
+            unsafe event.pointee.event.exe = caller.exe
+            unsafe event.pointee.event.script = .none
+            unsafe event.pointee.event.operation = operation
+            unsafe event.pointee.event.kind =
                 scan.call == .socket ? OperationBuilder.kind(scan.call, scan.fields) : .unknown
         }
     }
@@ -159,16 +161,16 @@ extension FastLane {
     private mutating func takeTitle(
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
-        assembly.events[place].hasTitle = true
+        unsafe assembly.events[place].hasTitle = true
         guard wantsScripts else { return }
         if isOdd(place) {
-            assembly.keep(line, of: place)
-        } else if assembly.events[place].isFollowed {
-            if let script = scripts.read(body, end) {
-                assembly.events[place].event.script = script
+            unsafe assembly.keep(line, of: place)
+        } else if unsafe assembly.events[place].isFollowed {
+            if let script = unsafe scripts.read(body, end) {
+                unsafe assembly.events[place].event.script = script
             } else {
                 makeOdd(place)
-                assembly.keep(line, of: place)
+                unsafe assembly.keep(line, of: place)
             }
         }
     }
@@ -176,7 +178,7 @@ extension FastLane {
     private mutating func takeRare(_ place: Int, _ kind: RecordRole.Kind, _ line: UnsafeRawBufferPointer) {
         if kind == .change { makeOdd(place) }
         // The calls that have such a record are odd; beside any other it tells nothing.
-        if isOdd(place) { assembly.keep(line, of: place) }
+        if isOdd(place) { unsafe assembly.keep(line, of: place) }
     }
 
     /// The line's head on a record of another type.

@@ -40,11 +40,11 @@ public struct FastLane: ~Copyable {
     var passed = EventDecoder.Counters()
 
     /// The last SYSCALL record, so that it need not be copied: its event is hardly ever an odd one.
-    struct RecentCall {
+    @safe struct RecentCall {
         var place = -1
         var stamp: Int64 = 0
         var serial: UInt64 = 0
-        var text = UnsafeRawBufferPointer(start: nil, count: 0)
+        var text = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
     /// - Parameters:
@@ -131,24 +131,24 @@ public struct FastLane: ~Copyable {
     /// What ``EventDecoder/decode(_:)`` does at the end of an event.
     @inline(__always)
     private mutating func give(_ place: Int) {
-        let event = assembly.events + place
-        if event.pointee.isCall && ownPid == 0 { countTitle(place) }
-        if event.pointee.hasLines {
+        let event = unsafe assembly.events + place
+        if unsafe event.pointee.isCall && ownPid == 0 { countTitle(place) }
+        if unsafe event.pointee.hasLines {
             let lines = assembly.takeLines(of: place)
-            if event.pointee.isOdd { return giveOdd(lines) }
+            if unsafe event.pointee.isOdd { return giveOdd(lines) }
         }
-        if event.pointee.isOurs { return }
+        if unsafe event.pointee.isOurs { return }
         passed.events += 1
-        switch event.pointee.outcome {
+        switch unsafe event.pointee.outcome {
         case .nothing: break
         case .foreign: passed.foreign += 1
         case .malformed: passed.malformed += 1
-        case .operation: ready.append(event.pointee.event)
+        case .operation: unsafe ready.append(event.pointee.event)
         }
     }
 
     private mutating func giveOdd(_ lines: [UInt8]) {
-        lines.withUnsafeBytes { feed.feed($0) }
+        unsafe lines.withUnsafeBytes { unsafe feed.feed($0) }
         feed.flush()
         // In between, so that the order stays.
         decoder.takeAll { ready += $0 }
@@ -157,8 +157,8 @@ public struct FastLane: ~Copyable {
     @inline(__always)
     private mutating func countTitle(_ place: Int) {
         // libauparse does not tell the node of an event at the time 0.
-        let node = assembly.events[place].seconds == 0 ? .none : assembly.events[place].event.node
-        titles.saw(node, hasTitle: assembly.events[place].hasTitle)
+        let node = unsafe assembly.events[place].seconds == 0 ? .none : assembly.events[place].event.node
+        unsafe titles.saw(node, hasTitle: assembly.events[place].hasTitle)
     }
 
     // MARK: what is kept of lines
@@ -166,24 +166,24 @@ public struct FastLane: ~Copyable {
     /// The bytes of the last line are about to change: what may still be asked for is copied.
     mutating func keepRecent() {
         guard recent.place >= 0 else { return }
-        if isRecent(recent.place) { assembly.keep(recent.text, of: recent.place) }
+        if isRecent(recent.place) { unsafe assembly.keep(recent.text, of: recent.place) }
         recent.place = -1
     }
 
     @inline(__always)
     private func isRecent(_ place: Int) -> Bool {
-        let event = assembly.events + place
-        return recent.place == place && event.pointee.state == .building && event.pointee.isCall
+        let event = unsafe assembly.events + place
+        return unsafe recent.place == place && event.pointee.state == .building && event.pointee.isCall
             && !event.pointee.isOdd && event.pointee.event.stamp == recent.stamp
             && event.pointee.event.serial == recent.serial
     }
 
-    func isOdd(_ place: Int) -> Bool { assembly.events[place].isOdd }
+    func isOdd(_ place: Int) -> Bool { unsafe assembly.events[place].isOdd }
 
     /// libauparse is to read this event: with the record of its call, if that has come.
     mutating func makeOdd(_ place: Int) {
-        guard !assembly.events[place].isOdd else { return }
+        guard unsafe !assembly.events[place].isOdd else { return }
         if isRecent(place) { keepRecent() }
-        assembly.events[place].isOdd = true
+        unsafe assembly.events[place].isOdd = true
     }
 }

@@ -5,7 +5,7 @@ import SockAuditCore
 /// Asks libauparse what it makes of a line, so that the lane need not know it: which records end an
 /// event and how long one may wait for more differs from version to version and from host to host
 /// (end_of_event_timeout in auditd.conf).
-final class ParserProbe {
+@safe final class ParserProbe {
     /// One event as it came out.
     struct Event: Equatable {
         /// Of its last record.
@@ -22,27 +22,29 @@ final class ParserProbe {
     private var found: [Event] = []
 
     init() throws(AuditError) {
-        guard let state = auparse_init(AUSOURCE_FEED, nil) else {
+        guard let state = unsafe auparse_init(AUSOURCE_FEED, nil) else {
             throw AuditError(
                 .socketFailed, errno: errno, "libauparse could not be set up; is there memory left?")
         }
-        self.state = state
-        auparse_add_callback(
+        unsafe self.state = state
+        unsafe auparse_add_callback(
             state,
             { au, kind, user in
-                guard kind == AUPARSE_CB_EVENT_READY, let au, let user else { return }
+                guard kind == AUPARSE_CB_EVENT_READY, let au = unsafe au, let user = unsafe user else {
+                    return
+                }
                 // The probe destroys the parser before it goes itself.
-                Unmanaged<ParserProbe>.fromOpaque(user).takeUnretainedValue().note(au)
-            }, Unmanaged.passUnretained(self).toOpaque(), nil)
+                unsafe Unmanaged<ParserProbe>.fromOpaque(user).takeUnretainedValue().note(au)
+            }, unsafe Unmanaged.passUnretained(self).toOpaque(), nil)
     }
 
-    deinit { auparse_destroy(state) }
+    deinit { unsafe auparse_destroy(state) }
 
     /// The events of a text that is all there is.
     func events(of text: [UInt8]) -> [Event] {
         found = []
         feed(text)
-        auparse_flush_feed(state)
+        unsafe auparse_flush_feed(state)
         return found
     }
 
@@ -53,7 +55,7 @@ final class ParserProbe {
         let next = "type=SYSCALL msg=audit(\(event.seconds).\(millis):\(event.serial + 1)): a=1\n"
         found = []
         feed(line + node + Array(next.utf8))
-        defer { auparse_flush_feed(state) }
+        defer { unsafe auparse_flush_feed(state) }
         return !found.isEmpty
     }
 
@@ -68,7 +70,7 @@ final class ParserProbe {
     /// Seconds of the log's time after which an event that waits is given out as it is.
     func patience() -> Int64 {
         found = []
-        defer { auparse_flush_feed(state) }
+        defer { unsafe auparse_flush_feed(state) }
         for more in 0..<Self.mostPatience {
             feed(Array("type=SYSCALL msg=audit(\(1_000_000 + more).000:\(more + 1)): a=1\n".utf8))
             if !found.isEmpty { return more }
@@ -79,26 +81,26 @@ final class ParserProbe {
     private static let mostPatience: Int64 = 600
 
     private func feed(_ text: [UInt8]) {
-        text.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
-            _ = sockaudit_feed(state, base.assumingMemoryBound(to: CChar.self), bytes.count)
+        unsafe text.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, unsafe !bytes.isEmpty else { return }
+            _ = unsafe sockaudit_feed(state, base.assumingMemoryBound(to: CChar.self), bytes.count)
         }
     }
 
     private func note(_ au: OpaquePointer) {
-        guard auparse_first_record(au) > 0 else { return }
+        guard unsafe auparse_first_record(au) > 0 else { return }
         // Its parts: of an event at the time 0 auparse_get_timestamp tells nothing.
-        var event = Event(
+        var event = unsafe Event(
             type: auparse_get_type(au), records: auparse_get_num_records(au),
             seconds: Int64(auparse_get_time(au)), millis: Int64(auparse_get_milli(au)),
             serial: UInt64(auparse_get_serial(au)), host: nil)
-        if let host = auparse_get_node(au) {
-            event.host = Array(UnsafeBufferPointer(start: host, count: strlen(host))).map {
+        if let host = unsafe auparse_get_node(au) {
+            event.host = unsafe Array(UnsafeBufferPointer(start: host, count: strlen(host))).map {
                 UInt8(bitPattern: $0)
             }
-            free(UnsafeMutableRawPointer(mutating: host))
+            unsafe free(UnsafeMutableRawPointer(mutating: host))
         }
-        while auparse_next_record(au) > 0 { event.type = auparse_get_type(au) }
+        while unsafe auparse_next_record(au) > 0 { event.type = unsafe auparse_get_type(au) }
         found.append(event)
     }
 }

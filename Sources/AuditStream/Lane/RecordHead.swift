@@ -5,7 +5,7 @@ import SockAuditCore
 ///
 /// Most records have the stamp of the one before them, so that is what is compared first. What it
 /// takes, ``LineGate`` takes too; what it does not take may still be a record.
-struct RecordHead {
+@safe struct RecordHead {
     /// The event that the last record belongs to.
     private(set) var seconds: Int64 = 0
     /// In milliseconds.
@@ -43,7 +43,7 @@ struct RecordHead {
     /// - Returns: false when the line is no record, or one that is not written as auditd does.
     @inline(__always)
     mutating func read(line start: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
-        var cursor = TextCursor(start, end)
+        var cursor = unsafe TextCursor(start, end)
         let node = self.node
         if cursor.byte == UInt8(ascii: "n") {
             guard readNode(&cursor) else { return false }
@@ -51,10 +51,11 @@ struct RecordHead {
             self.node = .none
         }
         isSame = node == self.node
-        guard cursor.end - cursor.at >= 24,
-            UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF == Word.type
+        guard unsafe cursor.end - cursor.at >= 24,
+            unsafe UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF
+                == Word.type
         else { return false }
-        cursor.at += 5
+        unsafe cursor.at += 5
         guard readType(&cursor) else { return false }
         return readStamp(&cursor)
     }
@@ -68,15 +69,15 @@ struct RecordHead {
     /// and none names a node. What ``read(line:_:)`` would say of it, in less time.
     @inline(__always)
     func isPart(_ start: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
-        guard partsTellNothing, lastLength > 0, node == .none, end - start >= 24 else { return false }
+        guard partsTellNothing, lastLength > 0, node == .none, unsafe end - start >= 24 else { return false }
         let length: Int
-        switch UInt64(littleEndian: start.loadUnaligned(fromByteOffset: 5, as: UInt64.self)) {
+        switch unsafe UInt64(littleEndian: start.loadUnaligned(fromByteOffset: 5, as: UInt64.self)) {
         case Word.path: length = 10
         case Word.folder: length = 9
         case Word.arguments: length = 12
         default: return false
         }
-        return end - start >= length + lastLength
+        return unsafe end - start >= length + lastLength
             && UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF == Word.type
             && Words(start + length, lastLength) == last
     }
@@ -86,30 +87,30 @@ struct RecordHead {
     @inline(__always)
     private mutating func readType(_ cursor: inout TextCursor) -> Bool {
         // Eight bytes at once; what follows the name is `msg=`.
-        switch UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) {
+        switch unsafe UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) {
         case Word.syscall:
             role = roles.call
-            cursor.at += 8
+            unsafe cursor.at += 8
         case Word.proctitle:
-            cursor.at += 8
+            unsafe cursor.at += 8
             guard cursor.take("E ") else { return false }
             role = roles.title
         case Word.path:
             role = roles.path
-            cursor.at += 5
+            unsafe cursor.at += 5
         case Word.folder:
             role = roles.folder
-            cursor.at += 4
+            unsafe cursor.at += 4
         case Word.arguments:
             role = roles.arguments
-            cursor.at += 7
+            unsafe cursor.at += 7
         case Word.address:
-            cursor.at += 8
+            unsafe cursor.at += 8
             guard cursor.take(" ") else { return false }
             role = roles.address
         case Word.end:
             role = roles.end
-            cursor.at += 4
+            unsafe cursor.at += 4
         default: return readRareType(&cursor)
         }
         return true
@@ -117,27 +118,29 @@ struct RecordHead {
 
     private mutating func readRareType(_ cursor: inout TextCursor) -> Bool {
         var length = 0
-        let most = min(cursor.end - cursor.at, RecordRoles.longest)
-        while length < most, cursor.at.load(fromByteOffset: length, as: UInt8.self) != 0x20 { length += 1 }
-        guard length < most, let found = roles.role(cursor.at, length) else { return false }
+        let most = unsafe min(cursor.end - cursor.at, RecordRoles.longest)
+        while length < most, unsafe cursor.at.load(fromByteOffset: length, as: UInt8.self) != 0x20 {
+            length += 1
+        }
+        guard length < most, let found = unsafe roles.role(cursor.at, length) else { return false }
         role = found
-        cursor.at += length + 1
-        return found.kind != .permissions || isShort(cursor.at, cursor.end)
+        unsafe cursor.at += length + 1
+        return unsafe found.kind != .permissions || isShort(cursor.at, cursor.end)
     }
 
     /// What is refused is a list of permissions beyond 255 bytes (parse_up_record, auparse/ellist.c).
     private func isShort(_ body: UnsafeRawPointer, _ end: UnsafeRawPointer) -> Bool {
-        guard let open = memchr(body, 0x7B, end - body) else { return true }
+        guard let open = unsafe memchr(body, 0x7B, end - body) else { return true }
         let rest = UnsafeRawPointer(open)
-        guard let shut = memchr(rest, 0x7D, end - rest) else { return end - rest < 200 }
-        return UnsafeRawPointer(shut) - rest < 200
+        guard let shut = unsafe memchr(rest, 0x7D, end - rest) else { return unsafe end - rest < 200 }
+        return unsafe UnsafeRawPointer(shut) - rest < 200
     }
 
     @inline(__always)
     private mutating func readStamp(_ cursor: inout TextCursor) -> Bool {
-        let text = cursor.at
-        if lastLength > 0, cursor.end - text >= lastLength, Words(text, lastLength) == last {
-            body = text + lastLength
+        let text = unsafe cursor.at
+        if lastLength > 0, unsafe cursor.end - text >= lastLength, unsafe Words(text, lastLength) == last {
+            unsafe body = text + lastLength
             return true
         }
         isSame = false
@@ -146,26 +149,30 @@ struct RecordHead {
 
     @inline(__always)
     private mutating func readOtherStamp(_ cursor: inout TextCursor) -> Bool {
-        let text = cursor.at
+        let text = unsafe cursor.at
         var seconds = self.seconds
-        if lastLength > 0, cursor.end - text >= 40, Words(text, 24).hasSecond(of: last) {
-            cursor.at += Words.second
+        if lastLength > 0, unsafe cursor.end - text >= 40, unsafe Words(text, 24).hasSecond(of: last) {
+            unsafe cursor.at += Words.second
         } else {
             guard cursor.take("msg=audit("), let value = cursor.decimal(digits: 11), cursor.take(".") else {
                 return false
             }
             seconds = Int64(value)
         }
-        let fraction = cursor.at
-        guard let millis = cursor.shortDecimal(), cursor.at - fraction == 3, cursor.take(":"),
+        let fraction = unsafe cursor.at
+        guard let millis = cursor.shortDecimal(), unsafe cursor.at - fraction == 3, cursor.take(":"),
             let serial = cursor.decimal(digits: 10), cursor.take("):")
         else { return false }
         self.seconds = seconds
         stamp = seconds * 1_000 + Int64(millis)
         self.serial = serial
-        body = cursor.at
-        lastLength = cursor.at - text
-        if Words.lengths.contains(lastLength) { last = Words(text, lastLength) } else { lastLength = 0 }
+        unsafe body = cursor.at
+        lastLength = unsafe cursor.at - text
+        if Words.lengths.contains(lastLength) {
+            last = unsafe Words(text, lastLength)
+        } else {
+            lastLength = 0
+        }
         return true
     }
 
@@ -185,11 +192,11 @@ struct RecordHead {
 
         @inline(__always)
         init(_ text: UnsafeRawPointer, _ length: Int) {
-            first = text.loadUnaligned(as: UInt64.self)
-            next = text.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-            middle = text.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
-            late = text.loadUnaligned(fromByteOffset: length - 16, as: UInt64.self)
-            end = text.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
+            first = unsafe text.loadUnaligned(as: UInt64.self)
+            next = unsafe text.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            middle = unsafe text.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            late = unsafe text.loadUnaligned(fromByteOffset: length - 16, as: UInt64.self)
+            end = unsafe text.loadUnaligned(fromByteOffset: length - 8, as: UInt64.self)
         }
 
         @inline(__always)
@@ -211,22 +218,24 @@ struct RecordHead {
     private mutating func readNode(_ cursor: inout TextCursor) -> Bool {
         guard cursor.take("node=") else { return false }
         let known = lastNode.count
-        if known > 0, cursor.end - cursor.at >= known,
-            lastNode.withUnsafeBytes({ memcmp(cursor.at, $0.baseAddress.unsafelyUnwrapped, known) == 0 })
+        if known > 0, unsafe cursor.end - cursor.at >= known,
+            unsafe lastNode.withUnsafeBytes({
+                unsafe memcmp(cursor.at, $0.baseAddress.unsafelyUnwrapped, known) == 0
+            })
         {
-            cursor.at += known
+            unsafe cursor.at += known
             node = lastNodeID
             return true
         }
-        let name = cursor.at
-        guard cursor.skipWord(), cursor.byte == 0x20, cursor.at - name <= Self.longestNode else {
+        let name = unsafe cursor.at
+        guard cursor.skipWord(), cursor.byte == 0x20, unsafe cursor.at - name <= Self.longestNode else {
             return false
         }
-        let bytes = UnsafeRawBufferPointer(start: name, count: cursor.at - name)
-        lastNode = Array(bytes) + [0x20]
-        lastNodeID = names.intern(bytes)
+        let bytes = unsafe UnsafeRawBufferPointer(start: name, count: cursor.at - name)
+        lastNode = unsafe Array(bytes) + [0x20]
+        lastNodeID = unsafe names.intern(bytes)
         node = lastNodeID
-        cursor.at += 1
+        unsafe cursor.at += 1
         return true
     }
 

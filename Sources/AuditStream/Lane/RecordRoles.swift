@@ -71,7 +71,7 @@ struct RecordRoles {
         var name = Name(words: (0, 0, 0, 0))
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in 0..<length {
-            let byte = UInt64(text.load(fromByteOffset: index, as: UInt8.self))
+            let byte = unsafe UInt64(text.load(fromByteOffset: index, as: UInt8.self))
             hash = (hash ^ byte) &* 0x100_0000_01B3
             let shifted = byte << UInt64(8 * (index & 7))
             switch index >> 3 {
@@ -87,7 +87,7 @@ struct RecordRoles {
             if slot.length == length && slot.name == name { return slot.role }
             place = (place + 1) & (Self.capacity - 1)
         }
-        guard let role = ask(text, length) else { return nil }
+        guard let role = unsafe ask(text, length) else { return nil }
         if known.used < Self.capacity / 2 {
             known.slots[place] = (length, name, role)
             known.used += 1
@@ -110,16 +110,16 @@ struct RecordRoles {
     }
 
     private func ask(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
-        let bytes = UnsafeRawBufferPointer(start: text, count: length)
-        let isPlain = bytes.allSatisfy { byte in
+        let bytes = unsafe UnsafeRawBufferPointer(start: text, count: length)
+        let isPlain = unsafe bytes.allSatisfy { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5B, 0x5D, 0x5F: true
             default: false
             }
         }
         guard isPlain else { return nil }
-        let name = String(decoding: bytes, as: UTF8.self)
-        let type = audit_name_to_msg_type(name)
+        let name = unsafe String(decoding: bytes, as: UTF8.self)
+        let type = unsafe audit_name_to_msg_type(name)
         let ends = known.ends[type] ?? probe.ends(type: name)
         known.ends[type] = ends
         return role(type: type, ends: ends)

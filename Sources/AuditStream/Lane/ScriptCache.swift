@@ -3,7 +3,7 @@ import SockAuditCore
 
 /// The script names of the last command lines: a process has the same with each call. In memory
 /// as ``CallerCache`` is.
-struct ScriptCache {
+@safe struct ScriptCache {
     private static let places = 256
 
     private let names: NameTable
@@ -12,55 +12,56 @@ struct ScriptCache {
 
     init(names: NameTable) {
         self.names = names
-        texts = .allocate(capacity: Self.places)
-        texts.initialize(repeating: [], count: Self.places)
-        scripts = .allocate(capacity: Self.places)
-        scripts.initialize(repeating: .none, count: Self.places)
+        unsafe texts = .allocate(capacity: Self.places)
+        unsafe texts.initialize(repeating: [], count: Self.places)
+        unsafe scripts = .allocate(capacity: Self.places)
+        unsafe scripts.initialize(repeating: .none, count: Self.places)
     }
 
     func deallocate() {
-        texts.deinitialize(count: Self.places)
-        texts.deallocate()
-        scripts.deallocate()
+        unsafe texts.deinitialize(count: Self.places)
+        unsafe texts.deallocate()
+        unsafe scripts.deallocate()
     }
 
     /// - Parameter at: behind the head of a PROCTITLE record.
     /// - Returns: nil when it is not as the kernel writes it.
     func read(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> NameID? {
-        var cursor = TextCursor(at, end)
-        guard cursor.take(" proctitle="), let value = cursor.untrusted(),
+        var cursor = unsafe TextCursor(at, end)
+        guard cursor.take(" proctitle="), let value = unsafe cursor.untrusted(),
             cursor.byte == 0x20 || cursor.byte == 0x0A || cursor.byte == 0x1D
         else { return nil }
-        let place = Self.place(value)
-        if texts[place].count == value.count,
-            texts[place].withUnsafeBytes({
-                memcmp($0.baseAddress.unsafelyUnwrapped, value.baseAddress.unsafelyUnwrapped, value.count)
+        let place = unsafe Self.place(value)
+        if unsafe texts[place].count == value.count,
+            unsafe texts[place].withUnsafeBytes({
+                unsafe memcmp(
+                    $0.baseAddress.unsafelyUnwrapped, value.baseAddress.unsafelyUnwrapped, value.count)
                     == 0
             })
         {
-            return scripts[place]
+            return unsafe scripts[place]
         }
-        let script = names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
-        texts[place] = Array(value)
-        scripts[place] = script
+        let script = unsafe names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
+        unsafe texts[place] = Array(value)
+        unsafe scripts[place] = script
         return script
     }
 
     func forget() {
-        texts.update(repeating: [], count: Self.places)
-        scripts.update(repeating: .none, count: Self.places)
+        unsafe texts.update(repeating: [], count: Self.places)
+        unsafe scripts.update(repeating: .none, count: Self.places)
     }
 
     /// By its length, its first bytes and its last.
     private static func place(_ value: UnsafeBufferPointer<UInt8>) -> Int {
         let bytes = UnsafeRawBufferPointer(value)
         guard bytes.count >= 16 else { return bytes.count }
-        var seed = bytes.loadUnaligned(as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
+        var seed = unsafe bytes.loadUnaligned(as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
         seed =
-            (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count / 2, as: UInt64.self))
+            unsafe (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count / 2, as: UInt64.self))
             &* 0xC2B2_AE3D_27D4_EB4F
         seed =
-            (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self))
+            unsafe (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self))
             &* 0x9E37_79B9_7F4A_7C15
         return Int(truncatingIfNeeded: seed >> 40) & (places - 1)
     }

@@ -4,48 +4,49 @@ import Glibc
 ///
 /// Raw pointers: bounds are checked once for a line, not for each byte. The line ends with a newline,
 /// which no loop below takes.
-struct TextCursor {
+@safe struct TextCursor {
     var at: UnsafeRawPointer
     /// One past the newline.
     let end: UnsafeRawPointer
 
     init(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) {
-        self.at = at
-        self.end = end
+        unsafe self.at = at
+        unsafe self.end = end
     }
 
     var byte: UInt8 {
-        @inline(__always) get { at.load(as: UInt8.self) }
+        @inline(__always) get { unsafe at.load(as: UInt8.self) }
     }
 
     @inline(__always)
     mutating func take(_ text: StaticString) -> Bool {
-        guard end - at >= text.utf8CodeUnitCount, memcmp(at, text.utf8Start, text.utf8CodeUnitCount) == 0
+        guard unsafe end - at >= text.utf8CodeUnitCount,
+            unsafe memcmp(at, text.utf8Start, text.utf8CodeUnitCount) == 0
         else {
             return false
         }
-        at += text.utf8CodeUnitCount
+        unsafe at += text.utf8CodeUnitCount
         return true
     }
 
     /// A decimal number of at most `digits` digits; nil when there is none or more of it.
     @inline(__always)
     mutating func decimal(digits: Int) -> UInt64? {
-        guard end - at >= 24 else { return decimalByDigits(digits: digits) }
+        guard unsafe end - at >= 24 else { return decimalByDigits(digits: digits) }
         // Eight digits at once.
-        let start = at
-        var (value, count) = Self.decimals(at)
-        at += count
+        let start = unsafe at
+        var (value, count) = unsafe Self.decimals(at)
+        unsafe at += count
         if count == 8 {
-            let (rest, more) = Self.decimals(at)
+            let (rest, more) = unsafe Self.decimals(at)
             if more == 8 {
-                at = start
+                unsafe at = start
                 return decimalByDigits(digits: digits)
             }
             for _ in 0..<more { value &*= 10 }
             value &+= rest
             count += more
-            at += more
+            unsafe at += more
         }
         return count > 0 && count <= digits ? value : nil
     }
@@ -53,11 +54,11 @@ struct TextCursor {
     /// A decimal number of at most three digits, in less time.
     @inline(__always)
     mutating func shortDecimal() -> UInt64? {
-        guard end - at >= 4 else { return nil }
-        let text = UInt32(littleEndian: at.loadUnaligned(as: UInt32.self)) ^ 0x3030_3030
+        guard unsafe end - at >= 4 else { return nil }
+        let text = unsafe UInt32(littleEndian: at.loadUnaligned(as: UInt32.self)) ^ 0x3030_3030
         let count = (((text &+ 0x7676_7676) | text) & 0x8080_8080).trailingZeroBitCount >> 3
         if count == 0 || count > 3 { return nil }
-        at += count
+        unsafe at += count
         let digits = text << UInt32(32 - 8 * count)
         let tens: UInt32 = (digits >> 16 & 0xFF) &* 10
         let hundreds: UInt32 = (digits >> 8 & 0xFF) &* 100
@@ -67,7 +68,7 @@ struct TextCursor {
     /// How many digits stand here, up to eight, and what number they are.
     @inline(__always)
     private static func decimals(_ at: UnsafeRawPointer) -> (value: UInt64, count: Int) {
-        let text = UInt64(littleEndian: at.loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
+        let text = unsafe UInt64(littleEndian: at.loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
         // A digit is now 0 to 9; the high bit is set where there is more.
         let others = ((text &+ 0x7676_7676_7676_7676) | text) & 0x8080_8080_8080_8080
         let count = others.trailingZeroBitCount >> 3
@@ -82,14 +83,14 @@ struct TextCursor {
 
     private mutating func decimalByDigits(digits: Int) -> UInt64? {
         var value: UInt64 = 0
-        let from = at
+        let from = unsafe at
         while true {
             let digit = UInt64(byte) &- 0x30
             if digit > 9 { break }
             value = value &* 10 &+ digit
-            at += 1
+            unsafe at += 1
         }
-        let count = at - from
+        let count = unsafe at - from
         return count > 0 && count <= digits ? value : nil
     }
 
@@ -97,18 +98,18 @@ struct TextCursor {
     /// - Parameter wanted: whether its value is asked for; 0 is given where it is not.
     @inline(__always)
     mutating func hexadecimal(wanted: Bool = true) -> UInt64? {
-        if end - at >= 24 {
+        if unsafe end - at >= 24 {
             // Eight digits at once, as the kernel writes them: in lower case, and a blank behind them.
-            let first = Self.digits(at)
+            let first = unsafe Self.digits(at)
             if first.count < 8 {
-                if (at + first.count).load(as: UInt8.self) <= 0x20 && first.count > 0 {
-                    at += first.count
+                if unsafe (at + first.count).load(as: UInt8.self) <= 0x20 && first.count > 0 {
+                    unsafe at += first.count
                     return wanted ? Self.value(first) : 0
                 }
             } else {
-                let second = Self.digits(at + 8)
-                if (at + 8 + second.count).load(as: UInt8.self) <= 0x20 {
-                    at += 8 + second.count
+                let second = unsafe Self.digits(at + 8)
+                if unsafe (at + 8 + second.count).load(as: UInt8.self) <= 0x20 {
+                    unsafe at += 8 + second.count
                     if !wanted { return 0 }
                     return second.count == 0
                         ? Self.value(first)
@@ -122,7 +123,7 @@ struct TextCursor {
     /// How many digits stand here, up to eight.
     @inline(__always)
     private static func digits(_ at: UnsafeRawPointer) -> (text: UInt64, letters: UInt64, count: Int) {
-        let text = UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
+        let text = unsafe UInt64(littleEndian: at.loadUnaligned(as: UInt64.self))
         let high: UInt64 = 0x8080_8080_8080_8080
         // The high bit of a byte is set where it is 0 to 9, or a to f. (A byte above 127 spoils what is said
         // of those behind it, which does not count any more.)
@@ -144,7 +145,7 @@ struct TextCursor {
 
     private mutating func hexadecimalByDigits() -> UInt64? {
         var value: UInt64 = 0
-        let from = at
+        let from = unsafe at
         while true {
             let byte = UInt64(self.byte)
             var digit = byte &- 0x30
@@ -155,9 +156,9 @@ struct TextCursor {
                 digit += 10
             }
             value = value << 4 | digit
-            at += 1
+            unsafe at += 1
         }
-        let count = at - from
+        let count = unsafe at - from
         return count > 0 && count <= 16 ? value : nil
     }
 
@@ -165,33 +166,33 @@ struct TextCursor {
     @inline(__always)
     mutating func skip(_ name: StaticString) -> Bool {
         guard take(name) else { return false }
-        let from = at
-        while byte &- 0x30 < 10 { at += 1 }
-        return at > from && at - from <= 10
+        let from = unsafe at
+        while byte &- 0x30 < 10 { unsafe at += 1 }
+        return unsafe at > from && at - from <= 10
     }
 
     /// Passes over printable bytes.
     @inline(__always)
     mutating func skipWord() -> Bool {
-        let from = at
-        while byte &- 0x21 < 0x7F - 0x21 { at += 1 }
-        return at > from
+        let from = unsafe at
+        while byte &- 0x21 < 0x7F - 0x21 { unsafe at += 1 }
+        return unsafe at > from
     }
 
     /// A string of another's choosing where the kernel writes it as it does: in quotes when it is plain,
     /// else in hexadecimal (audit_log_untrustedstring, kernel/audit.c). Nil for anything else.
     @inline(__always)
     mutating func untrusted() -> UnsafeBufferPointer<UInt8>? {
-        let from = at
+        let from = unsafe at
         if byte == UInt8(ascii: "\"") {
-            at += 1
-            while byte &- 0x21 < 0x7F - 0x21, byte != UInt8(ascii: "\"") { at += 1 }
+            unsafe at += 1
+            while byte &- 0x21 < 0x7F - 0x21, byte != UInt8(ascii: "\"") { unsafe at += 1 }
             guard byte == UInt8(ascii: "\"") else { return nil }
-            at += 1
+            unsafe at += 1
         } else {
-            while (byte &- 0x30) < 10 || (byte &- 0x41) < 6 { at += 1 }
-            guard at > from, (at - from) & 1 == 0 else { return nil }
+            while (byte &- 0x30) < 10 || (byte &- 0x41) < 6 { unsafe at += 1 }
+            guard unsafe at > from, unsafe (at - from) & 1 == 0 else { return nil }
         }
-        return UnsafeBufferPointer(start: from.assumingMemoryBound(to: UInt8.self), count: at - from)
+        return unsafe UnsafeBufferPointer(start: from.assumingMemoryBound(to: UInt8.self), count: at - from)
     }
 }

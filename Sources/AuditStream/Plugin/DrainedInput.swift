@@ -68,14 +68,14 @@ public final class DrainedInput: Sendable {
 
     private func run() {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.block, alignment: 16)
-        defer { buffer.deallocate() }
+        defer { unsafe buffer.deallocate() }
         var lines = LineBlocks()
         var isFirst = true
         while true {
-            let count = read(input, buffer.baseAddress, buffer.count)
+            let count = unsafe read(input, buffer.baseAddress, buffer.count)
             if count < 0 && errno == EAGAIN {
                 var waiting = pollfd(fd: input, events: Int16(POLLIN), revents: 0)
-                _ = poll(&waiting, 1, -1)
+                _ = unsafe poll(&waiting, 1, -1)
                 continue
             }
             if count < 0 && errno == EINTR { continue }
@@ -83,14 +83,14 @@ public final class DrainedInput: Sendable {
                 let end = count == 0 ? End.closed : .failed(errno)
                 return finish(lines.finish(), end)
             }
-            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
             // Its header begins with numbers of 32 bits (struct audit_dispatcher_header).
-            if isFirst && bytes.prefix(16).contains(0) {
+            if unsafe isFirst && bytes.prefix(16).contains(0) {
                 finish([], .binary)
-                return swallow(buffer)
+                return unsafe swallow(buffer)
             }
             isFirst = false
-            let whole = lines.push(bytes)
+            let whole = unsafe lines.push(bytes)
             let tooLong = lines.tooLong
             state.withLock {
                 $0.queue.push(whole[...])
@@ -103,7 +103,7 @@ public final class DrainedInput: Sendable {
     /// Whoever writes must not wait for us to say that it writes the wrong thing.
     private func swallow(_ buffer: UnsafeMutableRawBufferPointer) {
         while true {
-            let count = read(input, buffer.baseAddress, buffer.count)
+            let count = unsafe read(input, buffer.baseAddress, buffer.count)
             if count == 0 || (count < 0 && errno != EINTR) { return }
         }
     }
@@ -118,7 +118,7 @@ public final class DrainedInput: Sendable {
 
     private func wake() {
         var one: UInt64 = 1
-        _ = write(descriptor, &one, 8)
+        _ = unsafe write(descriptor, &one, 8)
     }
 
     // MARK: the reader
@@ -127,11 +127,11 @@ public final class DrainedInput: Sendable {
     /// - Returns: how many blocks.
     public func take(_ body: (UnsafeBufferPointer<UInt8>) -> Void) -> Int {
         var count: UInt64 = 0
-        _ = read(descriptor, &count, 8)
+        _ = unsafe read(descriptor, &count, 8)
         var blocks = 0
         var bytes = 0
         while bytes < Self.turn, let block = state.withLock({ $0.queue.pop() }) {
-            block.withUnsafeBufferPointer { body($0) }
+            unsafe block.withUnsafeBufferPointer { unsafe body($0) }
             blocks += 1
             bytes += block.count
         }

@@ -56,14 +56,14 @@ struct LineBlocks {
 
     /// - Returns: whole lines, for as many as have come.
     mutating func push(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        var fresh = bytes[...]
+        var fresh = unsafe bytes[...]
         if isSkipping {
-            guard let end = fresh.firstIndex(of: 0x0A) else { return [] }
-            fresh = fresh[(end + 1)...]
+            guard let end = unsafe fresh.firstIndex(of: 0x0A) else { return [] }
+            unsafe fresh = fresh[(end + 1)...]
             isSkipping = false
         }
-        guard let end = fresh.lastIndex(of: 0x0A) else {
-            carry += fresh
+        guard let end = unsafe fresh.lastIndex(of: 0x0A) else {
+            unsafe carry += fresh
             if carry.count > LineSplitter.longest {
                 carry = []
                 isSkipping = true
@@ -71,8 +71,8 @@ struct LineBlocks {
             }
             return []
         }
-        let whole = carry + fresh[...end]
-        carry = Array(fresh[(end + 1)...])
+        let whole = unsafe carry + fresh[...end]
+        carry = unsafe Array(fresh[(end + 1)...])
         return whole
     }
 

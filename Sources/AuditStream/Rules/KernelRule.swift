@@ -46,19 +46,19 @@ public struct KernelRule: Equatable, Sendable {
 
     /// Copies a rule out of a reply of the kernel. Offsets that do not fit are cut.
     init(reading data: UnsafePointer<audit_rule_data>) {
-        list = data.pointee.flags
-        action = data.pointee.action
-        let count = min(Int(data.pointee.field_count), Int(AUDIT_MAX_FIELDS))
+        list = unsafe data.pointee.flags
+        action = unsafe data.pointee.action
+        let count = unsafe min(Int(data.pointee.field_count), Int(AUDIT_MAX_FIELDS))
         // The arrays are C tuples: read them as the flat words that they are.
-        let words = UnsafeRawPointer(data)
+        let words = unsafe UnsafeRawPointer(data)
         func word(_ path: PartialKeyPath<audit_rule_data>, _ index: Int) -> UInt32 {
             guard let offset = MemoryLayout<audit_rule_data>.offset(of: path) else { return 0 }
-            return words.load(fromByteOffset: offset + index * 4, as: UInt32.self)
+            return unsafe words.load(fromByteOffset: offset + index * 4, as: UInt32.self)
         }
         mask = (0..<Self.maskWords).map { word(\audit_rule_data.mask, $0) }
         var position = 0
-        let limit = Int(data.pointee.buflen)
-        let text = words + sockaudit_rule_header()
+        let limit = unsafe Int(data.pointee.buflen)
+        let text = unsafe words + sockaudit_rule_header()
         fields = (0..<count).map { index in
             let number = word(\audit_rule_data.fields, index)
             let op = word(\audit_rule_data.fieldflags, index) & sockaudit_operators()
@@ -66,7 +66,7 @@ public struct KernelRule: Equatable, Sendable {
             guard Self.isText(number) else { return Field(number, op, value) }
             let length = max(0, min(Int(value), limit - position))
             defer { position += length }
-            return Field(
+            return unsafe Field(
                 number, op, text: Array(UnsafeRawBufferPointer(start: text + position, count: length)))
         }
     }
@@ -88,16 +88,16 @@ public struct KernelRule: Equatable, Sendable {
         let size = sockaudit_rule_header() + texts + 1
         let raw = UnsafeMutableRawPointer.allocate(
             byteCount: size, alignment: MemoryLayout<audit_rule_data>.alignment)
-        defer { raw.deallocate() }
-        raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        let data = raw.assumingMemoryBound(to: audit_rule_data.self)
-        data.pointee.flags = list
-        data.pointee.action = action
-        data.pointee.field_count = UInt32(fields.count)
-        data.pointee.buflen = UInt32(texts)
+        defer { unsafe raw.deallocate() }
+        unsafe raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        let data = unsafe raw.assumingMemoryBound(to: audit_rule_data.self)
+        unsafe data.pointee.flags = list
+        unsafe data.pointee.action = action
+        unsafe data.pointee.field_count = UInt32(fields.count)
+        unsafe data.pointee.buflen = UInt32(texts)
         func store(_ path: PartialKeyPath<audit_rule_data>, _ index: Int, _ value: UInt32) {
             guard let offset = MemoryLayout<audit_rule_data>.offset(of: path) else { return }
-            raw.storeBytes(of: value, toByteOffset: offset + index * 4, as: UInt32.self)
+            unsafe raw.storeBytes(of: value, toByteOffset: offset + index * 4, as: UInt32.self)
         }
         for (index, word) in mask.enumerated() { store(\audit_rule_data.mask, index, word) }
         var position = sockaudit_rule_header()
@@ -106,11 +106,11 @@ public struct KernelRule: Equatable, Sendable {
             store(\audit_rule_data.fieldflags, index, field.op)
             store(\audit_rule_data.values, index, field.value)
             for byte in field.text ?? [] {
-                raw.storeBytes(of: byte, toByteOffset: position, as: UInt8.self)
+                unsafe raw.storeBytes(of: byte, toByteOffset: position, as: UInt8.self)
                 position += 1
             }
         }
-        return body(data)
+        return unsafe body(data)
     }
 
     /// The values of one field, e.g. every `pid!=`.

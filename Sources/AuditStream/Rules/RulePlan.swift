@@ -14,7 +14,7 @@ public struct Architecture: Equatable, Sendable {
 
     /// Those of this machine, native first. Source: audit_determine_machine, libaudit.
     public static let local: [Architecture] = ["b64", "b32"].compactMap { name in
-        let machine = audit_determine_machine(name)
+        let machine = unsafe audit_determine_machine(name)
         guard machine >= 0 else { return nil }
         let elf = audit_machine_to_elf(machine)
         return elf == 0 ? nil : Architecture(name: name, machine: machine, elf: elf)
@@ -22,7 +22,7 @@ public struct Architecture: Equatable, Sendable {
 
     /// The number of a call, or nil where this table has no such call.
     public func number(_ call: String) -> Int32? {
-        let number = audit_name_to_syscall(call, machine)
+        let number = unsafe audit_name_to_syscall(call, machine)
         return number >= 0 ? number : nil
     }
 }

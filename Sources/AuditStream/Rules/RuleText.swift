@@ -23,41 +23,48 @@ extension KernelRule {
     }
 
     private var listName: String {
-        audit_flag_to_name(Int32(list & UInt32(AUDIT_FILTER_MASK))).map { String(cString: $0) }
+        unsafe audit_flag_to_name(Int32(list & UInt32(AUDIT_FILTER_MASK))).map { unsafe String(cString: $0) }
             ?? "list\(list)"
     }
 
     private var actionName: String {
-        audit_action_to_name(Int32(action)).map { String(cString: $0) } ?? "action\(action)"
+        unsafe audit_action_to_name(Int32(action)).map { unsafe String(cString: $0) } ?? "action\(action)"
     }
 
     private static func syscallName(_ number: Int32, machine: Int32) -> String {
-        guard machine >= 0, let name = audit_syscall_to_name(number, machine) else { return "\(number)" }
-        return String(cString: name)
+        guard machine >= 0, let name = unsafe audit_syscall_to_name(number, machine) else {
+            return "\(number)"
+        }
+        return unsafe String(cString: name)
     }
 
     private static func write(_ field: Field, machine: Int32) -> String {
-        let name = audit_field_to_name(Int32(field.field)).map { String(cString: $0) } ?? "f\(field.field)"
-        let op = audit_operator_to_symbol(Int32(bitPattern: field.op)).map { String(cString: $0) } ?? "?"
+        let name =
+            unsafe audit_field_to_name(Int32(field.field)).map { unsafe String(cString: $0) }
+            ?? "f\(field.field)"
+        let op =
+            unsafe audit_operator_to_symbol(Int32(bitPattern: field.op)).map { unsafe String(cString: $0) }
+            ?? "?"
         if let text = field.text {
             let safe = text.map { $0 > 0x20 && $0 < 0x7F ? String(UnicodeScalar($0)) : "?" }.joined()
             return "\(name)\(op)\(safe)"
         }
         switch Int32(field.field) {
         case AUDIT_ARCH:
-            let native = audit_determine_machine("b64")
+            let native = unsafe audit_determine_machine("b64")
             return "\(name)\(op)\(machine == native ? "b64" : "b32")"
         case AUDIT_EXIT:
             let value = Int32(bitPattern: field.value)
-            if value < 0, let code = audit_errno_to_name(-value) {
-                return "\(name)\(op)-\(String(cString: code))"
+            if value < 0, let code = unsafe audit_errno_to_name(-value) {
+                return unsafe "\(name)\(op)-\(String(cString: code))"
             }
             return "\(name)\(op)\(value)"
         case AUDIT_ARG0, AUDIT_ARG1, AUDIT_ARG2, AUDIT_ARG3:
             return "\(name)\(op)0x\(String(field.value, radix: 16))"
         case AUDIT_MSGTYPE:
             let type =
-                audit_msg_type_to_name(Int32(field.value)).map { String(cString: $0) } ?? "\(field.value)"
+                unsafe audit_msg_type_to_name(Int32(field.value)).map { unsafe String(cString: $0) }
+                ?? "\(field.value)"
             return "\(name)\(op)\(type)"
         default:
             return "\(name)\(op)\(field.value)"

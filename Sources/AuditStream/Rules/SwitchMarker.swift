@@ -7,13 +7,13 @@ import Glibc
 struct SwitchMarker {
     static let path = "/run/sockaudit.auditing-was-off"
 
-    static var exists: Bool { access(path, F_OK) == 0 }
+    static var exists: Bool { unsafe access(path, F_OK) == 0 }
 
     /// A marker that cannot be written costs only the clean-up after a kill.
     static func set() {
-        let fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        let fd = unsafe open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if fd >= 0 { close(fd) }
     }
 
-    static func clear() { unlink(path) }
+    static func clear() { unsafe unlink(path) }
 }

@@ -3,40 +3,42 @@ import Glibc
 import SockAuditCore
 
 /// One libauparse parser in feed mode: text lines in, events out through the decoder.
-public struct AuparseFeed: ~Copyable {
+@safe public struct AuparseFeed: ~Copyable {
     private let state: OpaquePointer
     /// Kept alive for the callback, which holds an unretained reference to it.
     private let decoder: EventDecoder
 
     public init(decoder: EventDecoder) throws(AuditError) {
         set_aumessage_mode(MSG_QUIET, DBG_NO)
-        guard let state = auparse_init(AUSOURCE_FEED, nil) else {
+        guard let state = unsafe auparse_init(AUSOURCE_FEED, nil) else {
             throw AuditError(
                 .socketFailed, errno: errno, "libauparse could not be set up; is there memory left?")
         }
-        self.state = state
+        unsafe self.state = state
         self.decoder = decoder
-        auparse_set_escape_mode(state, AUPARSE_ESC_RAW)
-        auparse_add_callback(
+        unsafe auparse_set_escape_mode(state, AUPARSE_ESC_RAW)
+        unsafe auparse_add_callback(
             state,
             { au, kind, user in
-                guard kind == AUPARSE_CB_EVENT_READY, let au, let user else { return }
+                guard kind == AUPARSE_CB_EVENT_READY, let au = unsafe au, let user = unsafe user else {
+                    return
+                }
                 // The feed keeps the decoder alive for as long as the callback can be called.
-                Unmanaged<EventDecoder>.fromOpaque(user).takeUnretainedValue().decode(au)
-            }, Unmanaged.passUnretained(decoder).toOpaque(), nil)
+                unsafe Unmanaged<EventDecoder>.fromOpaque(user).takeUnretainedValue().decode(au)
+            }, unsafe Unmanaged.passUnretained(decoder).toOpaque(), nil)
     }
 
-    deinit { auparse_destroy(state) }
+    deinit { unsafe auparse_destroy(state) }
 
     /// Feeds whole or cut lines; events that became complete are in the decoder afterwards.
     public func feed(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
-        _ = sockaudit_feed(state, base.assumingMemoryBound(to: CChar.self), bytes.count)
+        guard let base = bytes.baseAddress, unsafe !bytes.isEmpty else { return }
+        _ = unsafe sockaudit_feed(state, base.assumingMemoryBound(to: CChar.self), bytes.count)
     }
 
     /// Completes events that have waited for their last record for too long; call once a second.
-    public func age() { auparse_feed_age_events(state) }
+    public func age() { unsafe auparse_feed_age_events(state) }
 
     /// Completes all that is still open: at a table, after the stream was drained, and at the end.
-    public func flush() { _ = auparse_flush_feed(state) }
+    public func flush() { _ = unsafe auparse_flush_feed(state) }
 }

@@ -69,7 +69,7 @@ public final class EventDecoder {
 
     /// Called by libauparse for each complete event.
     func decode(_ au: OpaquePointer) {
-        guard auparse_first_record(au) > 0 else { return }
+        guard unsafe auparse_first_record(au) > 0 else { return }
         var fields = RecordFields()
         var call: FollowedCall?
         var comm = NameID.none
@@ -79,31 +79,32 @@ public final class EventDecoder {
         var isCall = false
         var hasTitle = false
         repeat {
-            switch auparse_get_type(au) {
+            switch unsafe auparse_get_type(au) {
             case AUDIT_SYSCALL:
                 isCall = true
-                call = readSyscall(au, &fields, &comm, &exe)
+                call = unsafe readSyscall(au, &fields, &comm, &exe)
                 isOurs = ownPid != 0 && fields.pid == ownPid
-            case AUDIT_CONFIG_CHANGE: readChange(au)
-            case AUDIT_SOCKETCALL where call == .socketcall: readSocketcall(au, &fields)
-            case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: readPair(au, &fields)
+            case AUDIT_CONFIG_CHANGE: unsafe readChange(au)
+            case AUDIT_SOCKETCALL where call == .socketcall: unsafe readSocketcall(au, &fields)
+            case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: unsafe readPair(au, &fields)
             case AUDIT_PROCTITLE:
                 hasTitle = true
-                if wantsScripts && call != nil { script = readScript(au) }
+                if wantsScripts && call != nil { script = unsafe readScript(au) }
             default: break
             }
-        } while auparse_next_record(au) > 0
+        } while unsafe auparse_next_record(au) > 0
         if isOurs { return }
         counters.events += 1
         if isCall && ownPid == 0 && countsTitles {
-            titles.saw(host(auparse_get_timestamp(au)?.pointee.host), hasTitle: hasTitle)
+            unsafe titles.saw(host(auparse_get_timestamp(au)?.pointee.host), hasTitle: hasTitle)
             counters.torn = titles.torn
         }
         guard let call else {
             if fields.malformed { counters.malformed += 1 }
             return
         }
-        guard !fields.malformed, let pid = fields.pid, pid > 0, let stamp = auparse_get_timestamp(au) else {
+        guard !fields.malformed, let pid = fields.pid, pid > 0, let stamp = unsafe auparse_get_timestamp(au)
+        else {
             counters.malformed += 1
             return
         }
@@ -111,8 +112,8 @@ public final class EventDecoder {
         case .nothing: break
         case .malformed: counters.malformed += 1
         case .operation(let operation):
-            let at = stamp.pointee
-            var event = AuditEvent(
+            let at = unsafe stamp.pointee
+            var event = unsafe AuditEvent(
                 node: host(at.host), serial: UInt64(at.serial),
                 stamp: Int64(at.sec).multipliedReportingOverflow(by: 1_000).partialValue &+ Int64(at.milli),
                 pid: pid, ppid: fields.ppid, uid: fields.uid, auid: fields.auid, session: fields.session,
@@ -124,9 +125,11 @@ public final class EventDecoder {
     }
 
     private func host(_ text: UnsafePointer<CChar>?) -> NameID {
-        guard let text else { return .none }
-        let bytes = Self.bytes(text)
-        if !lastHost.bytes.elementsEqual(bytes) { lastHost = (Array(bytes), names.intern(bytes)) }
+        guard let text = unsafe text else { return .none }
+        let bytes = unsafe Self.bytes(text)
+        if unsafe !lastHost.bytes.elementsEqual(bytes) {
+            lastHost = unsafe (Array(bytes), names.intern(bytes))
+        }
         return lastHost.id
     }
 
@@ -137,19 +140,21 @@ public final class EventDecoder {
         _ au: OpaquePointer, _ fields: inout RecordFields, _ comm: inout NameID, _ exe: inout NameID
     ) -> FollowedCall? {
         var call: FollowedCall?
-        guard auparse_first_field(au) > 0 else {
+        guard unsafe auparse_first_field(au) > 0 else {
             fields.malformed = true
             return nil
         }
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
+            else {
                 continue
             }
-            let value = Self.bytes(text)
-            switch FieldName.pack(name) {
-            case FieldName.arch: fields.elf = number(RecordNumber.hex(value), &fields)
+            let value = unsafe Self.bytes(text)
+            switch unsafe FieldName.pack(name) {
+            case FieldName.arch: fields.elf = unsafe number(RecordNumber.hex(value), &fields)
             case FieldName.syscall:
-                guard let number = RecordNumber.decimal(value), number >= 0, let elf = fields.elf else {
+                guard let number = unsafe RecordNumber.decimal(value), number >= 0, let elf = fields.elf
+                else {
                     fields.malformed = true
                     return nil
                 }
@@ -158,27 +163,29 @@ public final class EventDecoder {
                     if !calls.knows(elf: elf) { counters.foreign += 1 }
                     return nil
                 }
-            case FieldName.success: fields.succeeded = value.first == UInt8(ascii: "y")
-            case FieldName.exit: fields.exit = RecordNumber.decimal(value)
-            case FieldName.a0: fields.arguments.0 = argument(value, &fields)
-            case FieldName.a1: fields.arguments.1 = argument(value, &fields)
-            case FieldName.a2: fields.arguments.2 = argument(value, &fields)
-            case FieldName.a3: fields.arguments.3 = argument(value, &fields)
-            case FieldName.ppid: fields.ppid = number(RecordNumber.decimal(value), &fields) ?? 0
-            case FieldName.pid: fields.pid = number(RecordNumber.decimal(value), &fields)
-            case FieldName.auid: fields.auid = identity(value)
-            case FieldName.uid: fields.uid = identity(value)
-            case FieldName.ses: fields.session = identity(value)
-            case FieldName.comm: comm = untrusted(value)
+            case FieldName.success: fields.succeeded = unsafe value.first == UInt8(ascii: "y")
+            case FieldName.exit: fields.exit = unsafe RecordNumber.decimal(value)
+            case FieldName.a0: fields.arguments.0 = unsafe argument(value, &fields)
+            case FieldName.a1: fields.arguments.1 = unsafe argument(value, &fields)
+            case FieldName.a2: fields.arguments.2 = unsafe argument(value, &fields)
+            case FieldName.a3: fields.arguments.3 = unsafe argument(value, &fields)
+            case FieldName.ppid: fields.ppid = unsafe number(RecordNumber.decimal(value), &fields) ?? 0
+            case FieldName.pid: fields.pid = unsafe number(RecordNumber.decimal(value), &fields)
+            case FieldName.auid: fields.auid = unsafe identity(value)
+            case FieldName.uid: fields.uid = unsafe identity(value)
+            case FieldName.ses: fields.session = unsafe identity(value)
+            case FieldName.comm: comm = unsafe untrusted(value)
             case FieldName.exe:
-                exe = untrusted(value)
-                if value.first == UInt8(ascii: "\""), value.count < 2 || value.last != UInt8(ascii: "\"") {
+                exe = unsafe untrusted(value)
+                if unsafe value.first == UInt8(ascii: "\""),
+                    unsafe value.count < 2 || value.last != UInt8(ascii: "\"")
+                {
                     break
                 }
                 return check(call, &fields)
             default: break
             }
-        } while auparse_next_field(au) > 0
+        } while unsafe auparse_next_field(au) > 0
         // The kernel always writes exe= (audit_log_task_info): what ends before it, or in it, is cut.
         fields.malformed = true
         return call
@@ -190,76 +197,87 @@ public final class EventDecoder {
     }
 
     private func readSocketcall(_ au: OpaquePointer, _ fields: inout RecordFields) {
-        guard auparse_first_field(au) > 0 else { return }
+        guard unsafe auparse_first_field(au) > 0 else { return }
         var found: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
+            else {
                 continue
             }
-            guard let value = RecordNumber.hex(Self.bytes(text)) else { continue }
-            switch FieldName.pack(name) {
+            guard let value = unsafe RecordNumber.hex(Self.bytes(text)) else { continue }
+            switch unsafe FieldName.pack(name) {
             case FieldName.a0: found.0 = value
             case FieldName.a1: found.1 = value
             case FieldName.a2: found.2 = value
             case FieldName.a3: found.3 = value
             default: break
             }
-        } while auparse_next_field(au) > 0
+        } while unsafe auparse_next_field(au) > 0
         fields.socketcall = found
     }
 
     private func readPair(_ au: OpaquePointer, _ fields: inout RecordFields) {
-        guard auparse_first_field(au) > 0 else { return }
+        guard unsafe auparse_first_field(au) > 0 else { return }
         var found: (Int32, Int32) = (-1, -1)
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
+            else {
                 continue
             }
-            guard let value = RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:)) else {
+            guard let value = unsafe RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:))
+            else {
                 continue
             }
-            switch FieldName.pack(name) {
+            switch unsafe FieldName.pack(name) {
             case FieldName.fd0: found.0 = value
             case FieldName.fd1: found.1 = value
             default: break
             }
-        } while auparse_next_field(au) > 0
+        } while unsafe auparse_next_field(au) > 0
         fields.pair = found
     }
 
     private func readChange(_ au: OpaquePointer) {
-        guard let stamp = auparse_get_timestamp(au)?.pointee, auparse_first_field(au) > 0 else { return }
-        var change = ConfigChange(
+        guard let stamp = unsafe auparse_get_timestamp(au)?.pointee, unsafe auparse_first_field(au) > 0 else {
+            return
+        }
+        var change = unsafe ConfigChange(
             what: .other, stamp: Int64(stamp.sec) * 1_000 + Int64(stamp.milli), auid: AuditEvent.unset)
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au) else {
+            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
+            else {
                 continue
             }
-            let value = Self.bytes(text)
-            switch FieldName.pack(name) {
+            let value = unsafe Self.bytes(text)
+            switch unsafe FieldName.pack(name) {
             case FieldName.op:
-                if value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
-                if value.elementsEqual("remove_rule".utf8) { change.what = .ruleRemoved(byKernel: false) }
-                if value.elementsEqual("autoremove_rule".utf8) { change.what = .ruleRemoved(byKernel: true) }
-            case FieldName.auditEnabled where strcmp(name, "audit_enabled") == 0:
+                if unsafe value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
+                if unsafe value.elementsEqual("remove_rule".utf8) {
+                    change.what = .ruleRemoved(byKernel: false)
+                }
+                if unsafe value.elementsEqual("autoremove_rule".utf8) {
+                    change.what = .ruleRemoved(byKernel: true)
+                }
+            case FieldName.auditEnabled where unsafe strcmp(name, "audit_enabled") == 0:
                 change.what =
-                    RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) } ?? .other
-            case FieldName.auid: change.auid = identity(value)
-            case FieldName.key: change.key = UntrustedText.decode(value)
+                    unsafe RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) }
+                    ?? .other
+            case FieldName.auid: change.auid = unsafe identity(value)
+            case FieldName.key: change.key = unsafe UntrustedText.decode(value)
             default: break
             }
-        } while auparse_next_field(au) > 0
+        } while unsafe auparse_next_field(au) > 0
         changes.append(change)
     }
 
     private func readScript(_ au: OpaquePointer) -> NameID {
-        guard auparse_first_field(au) > 0 else { return .none }
+        guard unsafe auparse_first_field(au) > 0 else { return .none }
         repeat {
-            guard let name = auparse_get_field_name(au), let text = auparse_get_field_str(au),
-                FieldName.pack(name) == FieldName.proctitle
+            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au),
+                unsafe FieldName.pack(name) == FieldName.proctitle
             else { continue }
-            return names.intern(ScriptName.find(commandLine: UntrustedText.decode(Self.bytes(text))))
-        } while auparse_next_field(au) > 0
+            return unsafe names.intern(ScriptName.find(commandLine: UntrustedText.decode(Self.bytes(text))))
+        } while unsafe auparse_next_field(au) > 0
         return .none
     }
 
@@ -267,8 +285,8 @@ public final class EventDecoder {
 
     private static func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
         // CChar and UInt8 share size and layout.
-        let start = UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-        return UnsafeBufferPointer(start: start, count: strlen(text))
+        let start = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+        return unsafe UnsafeBufferPointer(start: start, count: strlen(text))
     }
 
     private func number<T: FixedWidthInteger>(
@@ -282,7 +300,7 @@ public final class EventDecoder {
     }
 
     private func argument(_ value: UnsafeBufferPointer<UInt8>, _ fields: inout RecordFields) -> UInt64 {
-        guard let number = RecordNumber.hex(value) else {
+        guard let number = unsafe RecordNumber.hex(value) else {
             fields.malformed = true
             return 0
         }
@@ -292,13 +310,14 @@ public final class EventDecoder {
 
     /// An id, which older records write as -1 when it is not set.
     private func identity(_ value: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)) ?? AuditEvent.unset
+        unsafe RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)) ?? AuditEvent.unset
     }
 
     private func untrusted(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
-            return names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+        if value.count >= 2, unsafe value.first == UInt8(ascii: "\""), unsafe value.last == UInt8(ascii: "\"")
+        {
+            return unsafe names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
         }
-        return names.intern(UntrustedText.decode(value))
+        return unsafe names.intern(UntrustedText.decode(value))
     }
 }

@@ -2,7 +2,7 @@ import CAudit
 import Glibc
 
 /// Buffers for many messages read by one recvmmsg(2).
-final class MessageBatch {
+@safe final class MessageBatch {
     static let capacity = 64
     /// The longest audit message with its header (MAX_AUDIT_MESSAGE_LENGTH, libaudit.h),
     /// rounded up so that every header is aligned.
@@ -13,36 +13,36 @@ final class MessageBatch {
     private let headers: UnsafeMutablePointer<sockaudit_message>
 
     init() {
-        memory = .allocate(byteCount: Self.slot * Self.capacity, alignment: 16)
-        vectors = .allocate(capacity: Self.capacity)
-        headers = .allocate(capacity: Self.capacity)
+        unsafe memory = .allocate(byteCount: Self.slot * Self.capacity, alignment: 16)
+        unsafe vectors = .allocate(capacity: Self.capacity)
+        unsafe headers = .allocate(capacity: Self.capacity)
         for index in 0..<Self.capacity {
-            vectors[index] = iovec(iov_base: memory + index * Self.slot, iov_len: Self.slot)
-            headers[index] = sockaudit_message()
-            headers[index].header.msg_iov = vectors + index
-            headers[index].header.msg_iovlen = 1
+            unsafe vectors[index] = iovec(iov_base: memory + index * Self.slot, iov_len: Self.slot)
+            unsafe headers[index] = sockaudit_message()
+            unsafe headers[index].header.msg_iov = vectors + index
+            unsafe headers[index].header.msg_iovlen = 1
         }
     }
 
     deinit {
-        headers.deallocate()
-        vectors.deallocate()
-        memory.deallocate()
+        unsafe headers.deallocate()
+        unsafe vectors.deallocate()
+        unsafe memory.deallocate()
     }
 
     /// -1 with errno when there is nothing.
     func receive(_ fd: Int32) -> Int {
-        Int(sockaudit_receive(fd, headers, UInt32(Self.capacity)))
+        unsafe Int(sockaudit_receive(fd, headers, UInt32(Self.capacity)))
     }
 
     /// Type and text of one received message; a torn one is passed over.
     func message(_ index: Int, _ body: (UInt16, UnsafeRawBufferPointer) -> Void) {
-        let length = min(Int(headers[index].length), Self.slot)
+        let length = unsafe min(Int(headers[index].length), Self.slot)
         let header = Int(sockaudit_netlink_header())
         guard length >= header else { return }
-        let start = memory + index * Self.slot
-        let type = start.load(as: nlmsghdr.self).nlmsg_type
-        body(type, UnsafeRawBufferPointer(start: start + header, count: length - header))
+        let start = unsafe memory + index * Self.slot
+        let type = unsafe start.load(as: nlmsghdr.self).nlmsg_type
+        unsafe body(type, UnsafeRawBufferPointer(start: start + header, count: length - header))
     }
 }
 
@@ -83,9 +83,10 @@ enum MessageFilter {
         }
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: UInt32.max))
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
-        program.withUnsafeMutableBufferPointer { code in
-            var filter = sock_fprog(len: UInt16(code.count), filter: code.baseAddress)
-            setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, socklen_t(MemoryLayout<sock_fprog>.size))
+        unsafe program.withUnsafeMutableBufferPointer { code in
+            var filter = unsafe sock_fprog(len: UInt16(code.count), filter: code.baseAddress)
+            unsafe setsockopt(
+                fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, socklen_t(MemoryLayout<sock_fprog>.size))
         }
     }
 }
@@ -102,10 +103,10 @@ public enum NetlinkTable {
     }
 
     private static func first(_ isWanted: ([Substring]) -> Bool) -> [Substring]? {
-        guard let file = fopen("/proc/net/netlink", "re") else { return nil }
-        defer { fclose(file) }
+        guard let file = unsafe fopen("/proc/net/netlink", "re") else { return nil }
+        defer { unsafe fclose(file) }
         var line = [CChar](repeating: 0, count: 512)
-        while fgets(&line, Int32(line.count), file) != nil {
+        while unsafe fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let columns = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
             if columns.count >= 10 && isWanted(columns) { return columns }

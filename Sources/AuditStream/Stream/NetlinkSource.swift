@@ -59,9 +59,9 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         address.nl_groups = groups
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+        let bound = unsafe withUnsafePointer(to: &address) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
             }
         }
         guard bound == 0 else {
@@ -113,7 +113,8 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         for option in [sockaudit_so_rcvbufforce(), SO_RCVBUF] {
             for size in wanted {
                 var bytes = size
-                if setsockopt(fd, SOL_SOCKET, option, &bytes, socklen_t(MemoryLayout<Int32>.size)) == 0 {
+                if unsafe setsockopt(fd, SOL_SOCKET, option, &bytes, socklen_t(MemoryLayout<Int32>.size)) == 0
+                {
                     break
                 }
             }
@@ -124,7 +125,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     private static func granted(_ fd: Int32) -> Int {
         var bytes: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &length)
+        unsafe getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &length)
         // The kernel doubles what was asked for, for its own bookkeeping (socket(7)).
         return Int(bytes) / 2
     }
@@ -137,7 +138,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         for _ in 0..<256 {
             let count = batch.receive(descriptor)
             if count > 0 {
-                for index in 0..<count { batch.message(index, body) }
+                for index in 0..<count { unsafe batch.message(index, body) }
                 total += count
                 if count < MessageBatch.capacity { return total }
                 continue
@@ -157,7 +158,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     public var dropped: Int {
         guard overruns > 0 else { return 0 }
         var inode = stat()
-        guard fstat(descriptor, &inode) == 0 else { return overruns }
+        guard unsafe fstat(descriptor, &inode) == 0 else { return overruns }
         return NetlinkTable.drops(inode: UInt64(inode.st_ino)) ?? overruns
     }
 }

@@ -28,11 +28,15 @@ public struct ParserReader: ~Copyable {
     public func take(_ body: ([AuditEvent]) -> Void) { decoder.takeAll(body) }
 
     public mutating func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
-        splitter.push(block) { divert($0) }
+        unsafe splitter.push(block) { unsafe divert($0) }
     }
 
     private mutating func divert(_ line: UnsafeBufferPointer<UInt8>) {
-        if divertsNodes && line.starts(with: "node=".utf8) { diverted += line } else { push(record: line) }
+        if unsafe divertsNodes && line.starts(with: "node=".utf8) {
+            unsafe diverted += line
+        } else {
+            unsafe push(record: line)
+        }
     }
 
     /// Hands over the lines that name a node.
@@ -42,12 +46,12 @@ public struct ParserReader: ~Copyable {
     }
 
     public mutating func finish(_ splitter: inout LineSplitter) {
-        splitter.finish { divert($0) }
+        unsafe splitter.finish { unsafe divert($0) }
     }
 
     /// A record as a line of a log, newline included.
     public mutating func push(record line: UnsafeBufferPointer<UInt8>) {
-        text.append(contentsOf: line)
+        unsafe text.append(contentsOf: line)
         if text.count >= Self.block { pump() }
     }
 
@@ -56,8 +60,8 @@ public struct ParserReader: ~Copyable {
         if RecordType.isCall(type) { begun += 1 }
         text.append(contentsOf: prefix(type))
         var end = message.count
-        while end > 0, message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
-        text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
+        while end > 0, unsafe message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
+        unsafe text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
         text.append(0x0A)
         if text.count >= Self.block { pump() }
     }
@@ -65,7 +69,7 @@ public struct ParserReader: ~Copyable {
     /// Gives libauparse what was collected.
     public mutating func pump() {
         if !text.isEmpty {
-            text.withUnsafeBytes { feed.feed($0) }
+            unsafe text.withUnsafeBytes { unsafe feed.feed($0) }
             text.removeAll(keepingCapacity: true)
         }
         // libauparse gives no event out while an older one waits for a record, and looks at all that

@@ -27,7 +27,8 @@ enum RecordNumber {
     static func hex(_ text: UnsafeBufferPointer<UInt8>) -> UInt64? {
         guard !text.isEmpty else { return nil }
         var value: UInt64 = 0
-        for byte in text {
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
             let digit: UInt8
             switch byte {
             case 0x30...0x39: digit = byte - 0x30
@@ -44,12 +45,12 @@ enum RecordNumber {
     /// Decimal with an optional minus.
     static func decimal(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
         var index = 0
-        let negative = text.first == UInt8(ascii: "-")
+        let negative = unsafe text.first == UInt8(ascii: "-")
         if negative { index = 1 }
         guard index < text.count else { return nil }
         var value: Int64 = 0
         while index < text.count {
-            let digit = text[index] &- 0x30
+            let digit = unsafe text[index] &- 0x30
             guard digit < 10 else { return nil }
             let (shifted, over) = value.multipliedReportingOverflow(by: 10)
             let (sum, more) = shifted.subtractingReportingOverflow(Int64(digit))

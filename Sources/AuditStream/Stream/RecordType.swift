@@ -4,7 +4,7 @@ import CAudit
 public enum RecordType {
     /// As auditd writes it: libaudit's name, or UNKNOWN[n].
     public static func name(_ type: UInt16) -> String {
-        audit_msg_type_to_name(Int32(type)).map { String(cString: $0) } ?? "UNKNOWN[\(type)]"
+        unsafe audit_msg_type_to_name(Int32(type)).map { unsafe String(cString: $0) } ?? "UNKNOWN[\(type)]"
     }
 
     /// Types that the decoder looks into; the others are not worth libauparse's time.
@@ -21,11 +21,11 @@ public enum RecordType {
 
     /// The serial in a kernel message's text: `audit(1700000000.100:1000): ...`; nil where there is none.
     public static func serial(_ message: UnsafeRawBufferPointer) -> UInt64? {
-        guard let colon = message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        guard let colon = unsafe message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }
         var value: UInt64 = 0
         var index = colon + 1
-        while index < message.count, index < 84, message[index] != UInt8(ascii: ")") {
-            let digit = message[index] &- 0x30
+        while index < message.count, index < 84, unsafe message[index] != UInt8(ascii: ")") {
+            let digit = unsafe message[index] &- 0x30
             guard digit < 10 else { return nil }
             value = value &* 10 &+ UInt64(digit)
             index += 1

@@ -81,22 +81,22 @@ public final class NameTable {
 
     /// The same for bytes that lie together.
     public func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
-        bytes.isEmpty ? .none : internContiguous(bytes)
+        unsafe bytes.isEmpty ? .none : internContiguous(bytes)
     }
 
     /// The handle of these bytes; a new one if they were never seen.
     public func intern(_ bytes: some Collection<UInt8>) -> NameID {
         if bytes.isEmpty { return .none }
-        return bytes.withContiguousStorageIfAvailable { internContiguous($0) }
-            ?? Array(bytes).withUnsafeBufferPointer { internContiguous($0) }
+        if let id = bytes.withContiguousStorageIfAvailable({ unsafe internContiguous($0) }) { return id }
+        return unsafe Array(bytes).withUnsafeBufferPointer { unsafe internContiguous($0) }
     }
 
     private func internContiguous(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
         let mask = slots.count - 1
-        var slot = hash(bytes) & mask
+        var slot = unsafe hash(bytes) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
-            if isName(index, bytes) {
+            if unsafe isName(index, bytes) {
                 isFresh[index] = true
                 return NameID(index: ids[index])
             }
@@ -106,7 +106,7 @@ public final class NameTable {
         guard nextID < .max else { return .none }
         let id = NameID(index: nextID)
         nextID += 1
-        names.append(Array(bytes))
+        unsafe names.append(Array(bytes))
         ids.append(id.index)
         isFresh.append(true)
         slots[slot] = UInt32(names.count)
@@ -116,12 +116,12 @@ public final class NameTable {
 
     /// Eight bytes at a time: elementsEqual takes them one by one.
     private func isName(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        names[index].withUnsafeBytes { name in
+        unsafe names[index].withUnsafeBytes { name in
             let bytes = UnsafeRawBufferPointer(bytes)
             guard name.count == bytes.count else { return false }
             var at = 0
             while at + 8 <= name.count {
-                if name.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                if unsafe name.loadUnaligned(fromByteOffset: at, as: UInt64.self)
                     != bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
                 {
                     return false
@@ -129,7 +129,7 @@ public final class NameTable {
                 at += 8
             }
             while at < name.count {
-                if name[at] != bytes[at] { return false }
+                if unsafe name[at] != bytes[at] { return false }
                 at += 1
             }
             return true
@@ -140,7 +140,7 @@ public final class NameTable {
         slots = Array(repeating: 0, count: size)
         let mask = size - 1
         for index in names.indices.dropFirst() {
-            var slot = names[index].withUnsafeBufferPointer { hash($0) } & mask
+            var slot = unsafe names[index].withUnsafeBufferPointer { unsafe hash($0) } & mask
             while slots[slot] != 0 { slot = (slot + 1) & mask }
             slots[slot] = UInt32(index + 1)
         }
@@ -155,12 +155,12 @@ public final class NameTable {
         var state = seed.0 ^ UInt64(bytes.count)
         var at = 0
         while at + 8 <= bytes.count {
-            state = mixed(state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            state = unsafe mixed(state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
             at += 8
         }
         var rest: UInt64 = 0
         while at < bytes.count {
-            rest = rest << 8 | UInt64(bytes[at])
+            rest = unsafe rest << 8 | UInt64(bytes[at])
             at += 1
         }
         return Int(truncatingIfNeeded: mixed(state ^ rest) >> 1)

@@ -44,20 +44,20 @@ public struct ReportCheck {
     }
 
     public mutating func push(_ bytes: UnsafeRawBufferPointer) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let newline = rest.firstIndex(of: 0x0A)
-            let piece = rest[..<(newline ?? rest.endIndex)]
-            take(piece, ends: newline != nil)
-            rest = rest[(newline.map { $0 + 1 } ?? rest.endIndex)...]
+        var rest = unsafe bytes[...]
+        while unsafe !rest.isEmpty {
+            let newline = unsafe rest.firstIndex(of: 0x0A)
+            let piece = unsafe rest[..<(newline ?? rest.endIndex)]
+            unsafe take(piece, ends: newline != nil)
+            unsafe rest = rest[(newline.map { $0 + 1 } ?? rest.endIndex)...]
         }
     }
 
     private mutating func take(_ piece: Slice<UnsafeRawBufferPointer>, ends: Bool) {
         if isLong {
-            absorb(UnsafeRawBufferPointer(rebasing: piece))
+            unsafe absorb(UnsafeRawBufferPointer(rebasing: piece))
         } else {
-            line += piece
+            unsafe line += piece
             if line.count > Self.most { goOn() }
         }
         guard ends else { return }
@@ -93,7 +93,7 @@ public struct ReportCheck {
         isLong = true
     }
 
-    private mutating func absorb(_ bytes: [UInt8]) { bytes.withUnsafeBytes { absorb($0) } }
+    private mutating func absorb(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe absorb($0) } }
 
     private mutating func absorb(_ bytes: UnsafeRawBufferPointer) {
         guard current != nil else {
@@ -101,7 +101,7 @@ public struct ReportCheck {
             strangeLine = strangeLine ?? number
             return
         }
-        current?.hash.update(bytes)
+        unsafe current?.hash.update(bytes)
         current?.bytes += bytes.count
     }
 

@@ -27,17 +27,17 @@ public struct AuditdPlugin: Equatable, Sendable {
 
     /// - Returns: nil when the folder cannot be read.
     static func active(in folder: String) -> [AuditdPlugin]? {
-        guard let directory = opendir(folder) else { return nil }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir(folder) else { return nil }
+        defer { unsafe closedir(directory) }
         var found: [AuditdPlugin] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             var info = stat()
             let path = folder + "/" + name
             // A pipe in that folder would keep us waiting.
-            guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
+            guard unsafe stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG,
                 let bytes = SmallFile.read(path),
                 let plugin = parse(name: Array(name.utf8), bytes)
             else { continue }

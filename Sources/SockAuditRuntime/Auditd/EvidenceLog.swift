@@ -134,13 +134,13 @@ extension EvidenceLog {
 
     /// The log and its rotated files (`audit.log.1` ...), newest first.
     static func files(_ file: String, _ folder: String) -> [(number: Int, path: String)] {
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
+        guard let directory = unsafe opendir(folder) else { return [] }
+        defer { unsafe closedir(directory) }
         let name = String(file[(file.lastIndex(of: "/").map(file.index(after:)) ?? file.startIndex)...])
         var found: [(Int, String)] = []
-        while let entry = readdir(directory) {
-            let each = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(directory) {
+            let each = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
             if each == name {
                 found.append((0, file))
@@ -155,13 +155,13 @@ extension EvidenceLog {
 
     private static func size(_ path: String) -> UInt64 {
         var info = stat()
-        guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return 0 }
+        guard unsafe lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return 0 }
         return UInt64(clamping: info.st_size)
     }
 
     private static func disk(_ folder: String) -> Disk? {
         var info = statvfs()
-        guard statvfs(folder, &info) == 0 else { return nil }
+        guard unsafe statvfs(folder, &info) == 0 else { return nil }
         let unit = UInt64(info.f_frsize)
         return Disk(
             total: UInt64(info.f_blocks).multipliedClamped(unit),

@@ -39,7 +39,7 @@ public struct RegisteredDaemon: Equatable, Sendable {
         let file = root + String(decoding: daemon.confPath, as: UTF8.self)
         var info = stat()
         var bytes: [UInt8]?
-        if stat(file, &info) == 0 {
+        if unsafe stat(file, &info) == 0 {
             // A pipe would keep us waiting; auditd takes none either.
             bytes = info.st_mode & S_IFMT == S_IFREG ? SmallFile.read(file, limit: 1 << 20) : nil
             if bytes == nil { daemon.confError = errno == 0 ? EINVAL : errno }

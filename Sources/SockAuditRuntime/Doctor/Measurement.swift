@@ -103,7 +103,7 @@ struct Measurement: ~Copyable {
     /// Seconds of processor that we and the keeper have had.
     private func processor() -> Double {
         var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
         let keeper = ProcScanner.processorTicks(keeper.process) ?? 0
         return seconds(usage.ru_utime) + seconds(usage.ru_stime) + Double(keeper) / 100
@@ -117,7 +117,7 @@ struct Measurement: ~Copyable {
                 pollfd(fd: source.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0),
             ]
-            let ready = SystemText.retrying { poll(&waiting, 2, Int32(clamping: min(left, 100))) }
+            let ready = SystemText.retrying { unsafe poll(&waiting, 2, Int32(clamping: min(left, 100))) }
             if ready > 0 && waiting[1].revents != 0 { try keeper.listen() }
             _ = try take()
             // As a run does: waking for every message costs three times the processor.
@@ -128,9 +128,9 @@ struct Measurement: ~Copyable {
     private mutating func take() throws(AuditError) -> Int {
         let pipeline = pipeline
         var meter = meter
-        let count = try source.drain { type, text in
-            meter.count(type: type, text)
-            pipeline.push(type: type, message: text)
+        let count = try unsafe source.drain { type, text in
+            unsafe meter.count(type: type, text)
+            unsafe pipeline.push(type: type, message: text)
         }
         pipeline.pump()
         if let load = meter.report(now: Clock.steady(), exempt: guardLog.state) {

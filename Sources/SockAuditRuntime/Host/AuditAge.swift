@@ -38,23 +38,23 @@ public enum AuditAge {
     /// A note that cannot be written costs only that.
     public static func remember(at now: Int64) {
         guard remembered == nil else { return }
-        unlink(note)
-        let fd = open(note, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        unsafe unlink(note)
+        let fd = unsafe open(note, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard fd >= 0 else { return }
         defer { close(fd) }
         let text = Array("\(bootIdentity) \(now)\n".utf8)
-        _ = text.withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
+        _ = unsafe text.withUnsafeBytes { unsafe write(fd, $0.baseAddress, $0.count) }
     }
 
     /// The stamp of the first record that the kernel printed to its log: it prints them only while
     /// auditing is on and no daemon takes them. The one at boot says that it is off.
     private static func firstRecordInKernelLog() -> Int64? {
-        let fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        let fd = unsafe open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
         var line = [UInt8](repeating: 0, count: 8_192)
         while true {
-            let count = read(fd, &line, line.count)
+            let count = unsafe read(fd, &line, line.count)
             if count < 0 && (errno == EPIPE || errno == EINTR) { continue }
             guard count > 0 else { return nil }
             let text = String(decoding: line.prefix(count), as: UTF8.self)

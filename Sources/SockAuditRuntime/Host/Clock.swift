@@ -20,7 +20,7 @@ public struct Clock: Sendable {
     /// The kernel's tick (1/HZ) in milliseconds: what the coarse clocks go by (clock_getres(2)).
     public static func tick() -> Double {
         var time = timespec()
-        guard clock_getres(CLOCK_MONOTONIC_COARSE, &time) == 0, time.tv_nsec > 0 else { return 4 }
+        guard unsafe clock_getres(CLOCK_MONOTONIC_COARSE, &time) == 0, time.tv_nsec > 0 else { return 4 }
         return Double(time.tv_nsec) / 1e6
     }
 
@@ -33,14 +33,14 @@ public struct Clock: Sendable {
     /// Seconds east of UTC at a time.
     public static func utcOffset(at milliseconds: Int64) -> Int {
         var seconds = time_t(milliseconds / 1_000)
-        var parts = tm()
-        localtime_r(&seconds, &parts)
-        return parts.tm_gmtoff
+        var parts = unsafe tm()
+        unsafe localtime_r(&seconds, &parts)
+        return unsafe parts.tm_gmtoff
     }
 
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
-        clock_gettime(clock, &time)
+        unsafe clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 }

@@ -58,16 +58,16 @@ public enum ExecutableFinder {
     /// Executables of that name on the search path and in the places of daemons, links resolved.
     private static func searchPath(_ name: String) -> [[UInt8]] {
         guard !name.isEmpty, !name.contains("/") else { return [] }
-        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        let path = unsafe getenv("PATH").map { unsafe String(cString: $0) } ?? ""
         let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         var found: [[UInt8]] = []
         for folder in path.split(separator: ":").map(String.init) + usual where folder.hasPrefix("/") {
             let file = folder + "/" + name
-            guard access(file, X_OK) == 0, let real = realpath(file, nil) else { continue }
-            defer { free(real) }
+            guard unsafe access(file, X_OK) == 0, let real = unsafe realpath(file, nil) else { continue }
+            defer { unsafe free(real) }
             var info = stat()
-            guard stat(real, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
-            let bytes = Array(String(cString: real).utf8)
+            guard unsafe stat(real, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
+            let bytes = unsafe Array(String(cString: real).utf8)
             if !found.contains(bytes) { found.append(bytes) }
         }
         return found

@@ -10,12 +10,14 @@ public enum HostInfo {
     /// Whose file this is; nil when it is not there.
     static func owner(_ path: String) -> UInt32? {
         var info = stat()
-        return stat(path, &info) == 0 ? info.st_uid : nil
+        return unsafe stat(path, &info) == 0 ? info.st_uid : nil
     }
 
     private static func uts<T>(_ pick: (utsname) -> T) -> String {
         var info = utsname()
-        uname(&info)
-        return withUnsafeBytes(of: pick(info)) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        unsafe uname(&info)
+        return unsafe withUnsafeBytes(of: pick(info)) {
+            unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
     }
 }

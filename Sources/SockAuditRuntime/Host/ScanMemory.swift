@@ -22,13 +22,13 @@ final class ScanMemory {
         /// are, and without CONFIG_SCHED_INFO not whether a process has run.
         static func of(_ pid: Int32) -> Activity? {
             var folder = stat()
-            guard lstat("/proc/\(pid)/fd", &folder) == 0, folder.st_size > 0 else { return nil }
-            let file = open("/proc/\(pid)/schedstat", O_RDONLY | O_CLOEXEC)
+            guard unsafe lstat("/proc/\(pid)/fd", &folder) == 0, folder.st_size > 0 else { return nil }
+            let file = unsafe open("/proc/\(pid)/schedstat", O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { return nil }
             defer { close(file) }
             var activity = Activity(descriptors: Int64(folder.st_size))
-            let count = withUnsafeMutableBytes(of: &activity.text) { buffer in
-                SystemText.retrying { read(file, buffer.baseAddress, buffer.count) }
+            let count = unsafe withUnsafeMutableBytes(of: &activity.text) { buffer in
+                SystemText.retrying { unsafe read(file, buffer.baseAddress, buffer.count) }
             }
             let saysNothing = activity.text[0] == UInt8(ascii: "0") && activity.text[1] == UInt8(ascii: " ")
             return count > 0 && !saysNothing ? activity : nil

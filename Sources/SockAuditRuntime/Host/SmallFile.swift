@@ -5,16 +5,16 @@ import Glibc
 enum SmallFile {
     /// - Returns: the bytes, cut at `limit`; nil when it cannot be opened or read, with errno set.
     static func read(_ path: String, limit: Int = 65_536) -> [UInt8]? {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
         var bytes = [UInt8](repeating: 0, count: min(limit, 4_096))
         var used = 0
         while used < limit {
             if used == bytes.count { bytes += [UInt8](repeating: 0, count: min(bytes.count, limit - used)) }
-            let count = bytes.withUnsafeMutableBytes { buffer in
+            let count = unsafe bytes.withUnsafeMutableBytes { buffer in
                 SystemText.retrying {
-                    Glibc.read(fd, buffer.baseAddress.map { $0 + used }, buffer.count - used)
+                    unsafe Glibc.read(fd, buffer.baseAddress.map { unsafe $0 + used }, buffer.count - used)
                 }
             }
             if count < 0 { return nil }
@@ -31,10 +31,10 @@ enum SmallFile {
 
     /// Where a symbolic link points; nil with errno when it cannot be read.
     static func link(_ path: String) -> [UInt8]? {
-        withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
+        unsafe withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { buffer in
             guard let base = buffer.baseAddress else { return nil }
-            let count = readlink(path, base.assumingMemoryBound(to: CChar.self), buffer.count)
-            return count < 0 ? nil : Array(buffer.prefix(count))
+            let count = unsafe readlink(path, base.assumingMemoryBound(to: CChar.self), buffer.count)
+            return unsafe count < 0 ? nil : Array(buffer.prefix(count))
         }
     }
 }
@@ -47,7 +47,7 @@ struct FileIdentity: Equatable {
     /// nil where nothing is there.
     init?(_ path: String) {
         var info = stat()
-        guard stat(path, &info) == 0 else { return nil }
+        guard unsafe stat(path, &info) == 0 else { return nil }
         device = UInt(info.st_dev)
         inode = UInt(info.st_ino)
     }

@@ -66,7 +66,7 @@ public struct Keeper: ~Copyable {
     private static func hello(_ link: borrowing MessageSocket) -> KeeperOrder? {
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
-            guard SystemText.retrying({ poll(&waiting, 1, -1) }) > 0 else { return nil }
+            guard SystemText.retrying({ unsafe poll(&waiting, 1, -1) }) > 0 else { return nil }
             switch link.receive() {
             case .none: continue
             case .closed: return nil
@@ -102,7 +102,7 @@ public struct Keeper: ~Copyable {
             ]
             waiting += exempt.polled
             let count = nfds_t(waiting.count)
-            let ready = SystemText.retrying { poll(&waiting, count, limit) }
+            let ready = SystemText.retrying { unsafe poll(&waiting, count, limit) }
             if ready > 0 {
                 // Whoever ends us ends the run: the monitor prints its last table first.
                 if waiting[1].revents != 0, case .stop = signals.next() { link.send([KeeperMessage.stop]) }

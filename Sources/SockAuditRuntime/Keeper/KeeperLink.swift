@@ -36,7 +36,7 @@ struct KeeperLink: ~Copyable {
         link.hangUp()
         for _ in 0..<Self.endPatience {
             var status: Int32 = 0
-            let ended = SystemText.retrying { waitpid(process, &status, WNOHANG) }
+            let ended = SystemText.retrying { unsafe waitpid(process, &status, WNOHANG) }
             if ended != 0 { return }
             _ = poll(nil, 0, 10)
         }
@@ -44,17 +44,17 @@ struct KeeperLink: ~Copyable {
 
     /// A new program, not a copy of this process: it shares no memory with what reads the records.
     private static func start(_ end: borrowing MessageSocket) throws(AuditError) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         // It must not hold our reader's pipe open.
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, end.descriptor, Keeper.descriptor)
+        unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, end.descriptor, Keeper.descriptor)
         var pid: Int32 = 0
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(Keeper.argument), nil]
-        defer { free(arguments[0]) }
-        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, &arguments, environ)
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup(Keeper.argument), nil]
+        defer { unsafe free(arguments[0]) }
+        let code = unsafe posix_spawn(&pid, "/proc/self/exe", &actions, nil, &arguments, environ)
         guard code == 0 else {
             throw AuditError(
                 .spawnFailed, errno: code,
@@ -178,7 +178,7 @@ struct KeeperLink: ~Copyable {
         guard link.send(question) else { throw lost() }
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
-            let ready = SystemText.retrying { poll(&waiting, 1, Self.patience) }
+            let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.patience) }
             guard ready > 0 else {
                 throw AuditError(
                     .kernelSilent, "The keeper of the rules does not answer (pid \(process)); is it stopped?")

@@ -8,7 +8,7 @@ struct WireWriter {
     init(_ kind: UInt8) { bytes = [kind] }
 
     mutating func put(_ value: some FixedWidthInteger) {
-        withUnsafeBytes(of: Int64(truncatingIfNeeded: value)) { bytes += $0 }
+        unsafe withUnsafeBytes(of: Int64(truncatingIfNeeded: value)) { unsafe bytes += $0 }
     }
     mutating func put(_ flag: Bool) { bytes.append(flag ? 1 : 0) }
     mutating func put(_ value: Double) { put(value.bitPattern) }
@@ -44,7 +44,7 @@ struct WireReader {
     mutating func number<T: FixedWidthInteger>() throws(Damaged) -> T {
         var value: Int64 = 0
         let raw = try take(8)
-        withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: raw) }
+        unsafe withUnsafeMutableBytes(of: &value) { unsafe $0.copyBytes(from: raw) }
         return T(truncatingIfNeeded: value)
     }
     mutating func flag() throws(Damaged) -> Bool { try take(1).first == 1 }

@@ -74,11 +74,11 @@ public struct OutputSink: ~Copyable {
         defer { pending.removeFirst(sent) }
         while sent < pending.count {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            if SystemText.retrying({ poll(&room, 1, 0) }) <= 0 { return .waiting }
+            if SystemText.retrying({ unsafe poll(&room, 1, 0) }) <= 0 { return .waiting }
             if room.revents & Int16(POLLERR) != 0 { return .closed }
-            let count = pending.withUnsafeBytes { buffer in
-                buffer.baseAddress.map {
-                    Glibc.write(descriptor, $0 + sent, min(buffer.count - sent, Self.chunk))
+            let count = unsafe pending.withUnsafeBytes { buffer in
+                unsafe buffer.baseAddress.map {
+                    unsafe Glibc.write(descriptor, $0 + sent, min(buffer.count - sent, Self.chunk))
                 } ?? 0
             }
             if count >= 0 {
@@ -109,7 +109,9 @@ public struct OutputSink: ~Copyable {
                 pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
             ]
-            guard SystemText.retrying({ poll(&waiting, 2, -1) }) > 0, waiting[1].revents == 0 else { return }
+            guard SystemText.retrying({ unsafe poll(&waiting, 2, -1) }) > 0, waiting[1].revents == 0 else {
+                return
+            }
         }
     }
 }
@@ -156,7 +158,7 @@ public struct Messages: Sendable {
     /// it while there is one thread.
     public static func useSystemLog(andStandardError isRead: Bool) {
         SystemLog.open()
-        (logs, writes) = (true, isRead)
+        unsafe (logs, writes) = (true, isRead)
     }
 
     // Set once, by the only thread of a program that has just begun.
@@ -166,9 +168,9 @@ public struct Messages: Sendable {
     private static func write(_ text: String, _ level: SystemLog.Level) {
         // Names of files come as somebody chose them. A message is one line: a newline in it is a name's.
         let text = Escaping.sentence(text)
-        if logs { SystemLog.write(text, level) }
-        guard writes else { return }
+        if unsafe logs { SystemLog.write(text, level) }
+        guard unsafe writes else { return }
         let line = Array("sockaudit: \(text)\n".utf8)
-        _ = line.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = unsafe line.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

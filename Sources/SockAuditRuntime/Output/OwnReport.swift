@@ -25,7 +25,7 @@ enum OwnReport {
         toReplace name: String, in folder: Int32, _ form: ReportFrame.Form, path: String
     ) -> AuditError? {
         var info = stat()
-        guard fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else {
+        guard unsafe fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else {
             // Other errors are found when the new file is made.
             return nil
         }
@@ -34,14 +34,14 @@ enum OwnReport {
                 .outputFailed, errno: EEXIST,
                 "The report \(path) cannot be replaced; check that it is a plain file and no symbolic link.")
         }
-        let fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        let fd = unsafe openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else {
             return AuditError(
                 .outputFailed, errno: errno,
                 "The report \(path) cannot be replaced: what stands there cannot be read; name another file.")
         }
         defer { close(fd) }
-        guard fstat(fd, &info) == 0, isOurs(info) else { return notOurs(path) }
+        guard unsafe fstat(fd, &info) == 0, isOurs(info) else { return notOurs(path) }
         if info.st_size == 0 || form.begins(start(of: fd)) { return nil }
         return AuditError(
             .outputFailed,
@@ -56,9 +56,9 @@ enum OwnReport {
         var bytes = [UInt8](repeating: 0, count: most)
         var count = 0
         while count < most {
-            let more = bytes.withUnsafeMutableBytes { buffer in
+            let more = unsafe bytes.withUnsafeMutableBytes { buffer in
                 SystemText.retrying {
-                    read(fd, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+                    unsafe read(fd, buffer.baseAddress.map { unsafe $0 + count }, buffer.count - count)
                 }
             }
             if more <= 0 { break }

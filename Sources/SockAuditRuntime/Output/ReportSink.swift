@@ -8,8 +8,10 @@ import SockAuditCore
 /// not at all, and the next one is tried again.
 public struct ReportSink: ~Copyable {
     /// The calls that can fail when a disk is full; tests put others in their place.
-    struct Calls {
-        var write: (Int32, UnsafeRawBufferPointer) -> Int = { Glibc.write($0, $1.baseAddress, $1.count) }
+    @safe struct Calls {
+        var write: (Int32, UnsafeRawBufferPointer) -> Int = {
+            unsafe Glibc.write($0, $1.baseAddress, $1.count)
+        }
         var sync: (Int32) -> Int32 = { fsync($0) }
         var truncate: (Int32, Int) -> Int32 = { ftruncate($0, $1) }
     }
@@ -73,7 +75,7 @@ public struct ReportSink: ~Copyable {
     /// Something stands in the file already that the next table of this form goes on.
     var holdsText: Bool {
         var info = stat()
-        return !isOtherForm && fstat(descriptor, &info) == 0 && info.st_size > 0
+        return unsafe !isOtherForm && fstat(descriptor, &info) == 0 && info.st_size > 0
     }
 
     // MARK: the file
@@ -82,8 +84,8 @@ public struct ReportSink: ~Copyable {
     static func open(_ path: String) throws(AuditError) -> Int32 {
         // Read is the last byte only: whether a line is to be ended first.
         let always = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK
-        var fd = Glibc.open(path, always | O_CREAT | O_EXCL, 0o600)
-        if fd < 0 && errno == EEXIST { fd = Glibc.open(path, always) }
+        var fd = unsafe Glibc.open(path, always | O_CREAT | O_EXCL, 0o600)
+        if fd < 0 && errno == EEXIST { fd = unsafe Glibc.open(path, always) }
         guard fd >= 0 else {
             throw AuditError(
                 .outputFailed, errno: errno,
@@ -91,7 +93,7 @@ public struct ReportSink: ~Copyable {
             )
         }
         var info = stat()
-        guard fstat(fd, &info) == 0, OwnReport.isOurs(info) else {
+        guard unsafe fstat(fd, &info) == 0, OwnReport.isOurs(info) else {
             close(fd)
             throw OwnReport.notOurs(path)
         }
@@ -152,7 +154,7 @@ public struct ReportSink: ~Copyable {
 
     private static func areSame(_ a: Int32, _ b: Int32) -> Bool {
         var (one, two) = (stat(), stat())
-        guard fstat(a, &one) == 0, fstat(b, &two) == 0 else { return false }
+        guard unsafe fstat(a, &one) == 0, unsafe fstat(b, &two) == 0 else { return false }
         return one.st_dev == two.st_dev && one.st_ino == two.st_ino
     }
 
@@ -217,7 +219,7 @@ public struct ReportSink: ~Copyable {
     /// Someone emptied the file (logrotate's copytruncate): what we remember of it is gone.
     private mutating func noticeCut() {
         var info = stat()
-        guard let size, fstat(descriptor, &info) == 0, info.st_size < size else { return }
+        guard let size, unsafe fstat(descriptor, &info) == 0, info.st_size < size else { return }
         messages.error("Someone cut the report \(path); it begins anew.")
         beginAnew()
     }
@@ -225,7 +227,7 @@ public struct ReportSink: ~Copyable {
     /// Writes all of it, to the disk, or nothing.
     private mutating func append(_ text: String) -> Bool {
         var info = stat()
-        guard fstat(descriptor, &info) == 0 else {
+        guard unsafe fstat(descriptor, &info) == 0 else {
             lastError = errno
             return false
         }
@@ -236,8 +238,8 @@ public struct ReportSink: ~Copyable {
         var sent = 0
         var failure: Int32 = 0
         while sent < bytes.count && failure == 0 {
-            let count = bytes.withUnsafeBytes {
-                calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[sent...]))
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[sent...]))
             }
             if count > 0 {
                 sent += count
@@ -258,7 +260,7 @@ public struct ReportSink: ~Copyable {
             // (Before the head it is part of no run: the head comes whole the next time.)
             if hasHead { hash.update(Array(bytes[..<sent])) }
             let newline: [UInt8] = [0x0A]
-            if newline.withUnsafeBytes({ calls.write(descriptor, $0) }) == 1 && hasHead {
+            if unsafe newline.withUnsafeBytes({ unsafe calls.write(descriptor, $0) }) == 1 && hasHead {
                 hash.update(newline)
             }
         }
@@ -268,6 +270,6 @@ public struct ReportSink: ~Copyable {
     /// The last byte that stands there is no newline.
     private func endsTorn(_ size: off_t) -> Bool {
         var last: UInt8 = 0x0A
-        return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != 0x0A
+        return unsafe size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != 0x0A
     }
 }

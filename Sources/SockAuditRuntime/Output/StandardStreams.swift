@@ -6,7 +6,7 @@ public enum StandardStreams {
     /// made would get such a number, and the tables would go into a socket of ours.
     public static func open() {
         var fd: Int32
-        repeat { fd = Glibc.open("/dev/null", O_RDWR) } while fd >= 0 && fd <= STDERR_FILENO
+        repeat { fd = unsafe Glibc.open("/dev/null", O_RDWR) } while fd >= 0 && fd <= STDERR_FILENO
         if fd >= 0 { close(fd) }
     }
 }

@@ -29,7 +29,7 @@ struct WholeFile: ~Copyable {
 
     deinit {
         guard let written else { return }
-        unlinkat(written.folder, written.name, 0)
+        unsafe unlinkat(written.folder, written.name, 0)
         close(written.folder)
     }
 
@@ -43,13 +43,13 @@ struct WholeFile: ~Copyable {
     /// An empty file beside the report. The last one that was not published goes.
     mutating func fresh() throws(AuditError) -> Int32 {
         discard()
-        let folder = open(parts.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let folder = unsafe open(parts.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw refused(errno) }
         // A name that nobody can guess, and so not be there before us; node exporter reads *.prom only.
         for _ in 0..<Self.attempts {
             let name = ".\(parts.name.prefix(200)).\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
             let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-            let fd = openat(folder, name, flags, readers.mode)
+            let fd = unsafe openat(folder, name, flags, readers.mode)
             if fd < 0 && errno == EEXIST { continue }
             guard fd >= 0 else {
                 let code = errno
@@ -75,7 +75,7 @@ struct WholeFile: ~Copyable {
             discard()
             throw refusal
         }
-        guard renameat(folder, name, folder, parts.name) == 0 else {
+        guard unsafe renameat(folder, name, folder, parts.name) == 0 else {
             let code = errno
             discard()
             throw refused(code)
@@ -86,7 +86,7 @@ struct WholeFile: ~Copyable {
 
     private mutating func discard() {
         guard let (folder, name) = written else { return }
-        unlinkat(folder, name, 0)
+        unsafe unlinkat(folder, name, 0)
         close(folder)
         written = nil
     }
@@ -112,9 +112,9 @@ struct WholeFile: ~Copyable {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
+            let count = unsafe bytes.withUnsafeBytes { buffer in
                 SystemText.retrying {
-                    write(fd, buffer.baseAddress.map { $0 + sent }, buffer.count - sent)
+                    unsafe write(fd, buffer.baseAddress.map { unsafe $0 + sent }, buffer.count - sent)
                 }
             }
             guard count > 0 else { throw failed(path) }

@@ -28,35 +28,35 @@ final class LocalNode {
     }
 
     func isThis(_ node: UnsafeBufferPointer<UInt8>) -> Bool {
-        if !last.name.isEmpty, node.elementsEqual(last.name) { return last.isThis }
-        last = (Array(node), judge(node))
+        if !last.name.isEmpty, unsafe node.elementsEqual(last.name) { return last.isThis }
+        last = unsafe (Array(node), judge(node))
         return last.isThis
     }
 
     private func judge(_ node: UnsafeBufferPointer<UInt8>) -> Bool {
-        if names.contains(where: { node.elementsEqual($0) }) { return true }
+        if names.contains(where: { unsafe node.elementsEqual($0) }) { return true }
         guard format == nil || format == .fqd else { return false }
-        return node.starts(with: host + [UInt8(ascii: ".")])
+        return unsafe node.starts(with: host + [UInt8(ascii: ".")])
     }
 
     /// All addresses of this host, as auditd would write them (getnameinfo, numeric).
     static func addresses() -> [String] {
         var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
-        defer { freeifaddrs(list) }
+        guard unsafe getifaddrs(&list) == 0 else { return [] }
+        defer { unsafe freeifaddrs(list) }
         var found: [String] = []
-        var next = list
-        while let one = next?.pointee {
-            next = one.ifa_next
-            guard let address = one.ifa_addr else { continue }
+        var next = unsafe list
+        while let one = unsafe next?.pointee {
+            unsafe next = one.ifa_next
+            guard let address = unsafe one.ifa_addr else { continue }
             let length: Int
-            switch Int32(address.pointee.sa_family) {
+            switch unsafe Int32(address.pointee.sa_family) {
             case AF_INET: length = MemoryLayout<sockaddr_in>.size
             case AF_INET6: length = MemoryLayout<sockaddr_in6>.size
             default: continue
             }
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            let code = getnameinfo(
+            let code = unsafe getnameinfo(
                 address, socklen_t(length), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
             guard code == 0 else { continue }
             found.append(

@@ -276,6 +276,6 @@ enum PluginFolder {
     static func make(for report: String?) {
         guard report == PluginConfig.standardReport else { return }
         // Its own folder only, never the path to it; what is wrong the opening of the report says.
-        mkdir(PluginConfig.standardFolder, 0o750)
+        unsafe mkdir(PluginConfig.standardFolder, 0o750)
     }
 }

@@ -60,9 +60,9 @@ final class PluginSource {
             throw AuditError(.inputFailed, errno: code, "Reading the records of the audit daemon failed.")
         }
         var failure: AuditError?
-        let count = input.take { block in
-            splitter.push(block) { line in
-                do throws(AuditError) { try push(line, pipeline) } catch { failure = error }
+        let count = unsafe input.take { block in
+            unsafe splitter.push(block) { line in
+                do throws(AuditError) { try unsafe push(line, pipeline) } catch { failure = error }
             }
         }
         if let failure { throw failure }
@@ -78,23 +78,23 @@ final class PluginSource {
     private func push(
         _ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline
     ) throws(AuditError) {
-        guard let local else { return pipeline.push(line: line) }
-        guard line.starts(with: "node=".utf8) else { return pushLocal(line, pipeline) }
-        let node = UnsafeBufferPointer(rebasing: line.dropFirst(5).prefix { $0 != 0x20 })
-        if local.isThis(node) {
-            return pushLocal(UnsafeBufferPointer(rebasing: line.dropFirst(6 + node.count)), pipeline)
+        guard let local else { return unsafe pipeline.push(line: line) }
+        guard unsafe line.starts(with: "node=".utf8) else { return unsafe pushLocal(line, pipeline) }
+        let node = unsafe UnsafeBufferPointer(rebasing: line.dropFirst(5).prefix { $0 != 0x20 })
+        if unsafe local.isThis(node) {
+            return unsafe pushLocal(UnsafeBufferPointer(rebasing: line.dropFirst(6 + node.count)), pipeline)
         }
         if remote == nil { remote = try makeRemote() }
-        remote?.push(line: line)
+        unsafe remote?.push(line: line)
     }
 
     private func pushLocal(_ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline) {
         // The daemon's own records have serials that it made up itself.
-        if !line.starts(with: "type=DAEMON_".utf8), let serial = RecordStamp.serial(line) {
-            if !hasBegun { hasBegun = (RecordStamp.milliseconds(line) ?? .max) >= since }
+        if unsafe !line.starts(with: "type=DAEMON_".utf8), let serial = unsafe RecordStamp.serial(line) {
+            if !hasBegun { hasBegun = unsafe (RecordStamp.milliseconds(line) ?? .max) >= since }
             if hasBegun { pipeline.sawSerial(serial) }
         }
-        pipeline.push(line: line)
+        unsafe pipeline.push(line: line)
     }
 
     /// What is missing from before that moment (ms) is no loss of ours: the kernel keeps some of the records

@@ -28,14 +28,14 @@ public enum CompareReports {
             }
             line.removeAll(keepingCapacity: true)
         }
-        try ReportFile.read(path, block: block) { bytes in
-            var rest = bytes[...]
-            while let newline = rest.firstIndex(of: 0x0A) {
-                line += rest[..<newline]
+        try unsafe ReportFile.read(path, block: block) { bytes in
+            var rest = unsafe bytes[...]
+            while let newline = unsafe rest.firstIndex(of: 0x0A) {
+                unsafe line += rest[..<newline]
                 end()
-                rest = rest[(newline + 1)...]
+                unsafe rest = rest[(newline + 1)...]
             }
-            line += rest
+            unsafe line += rest
         }
         // A line without its end was cut.
         if !line.isEmpty && damaged == nil { damaged = number + 1 }

@@ -11,7 +11,7 @@ public enum VerifyReport {
         var isRight = true
         for path in paths {
             var check = ReportCheck()
-            try ReportFile.read(path, block: block) { check.push($0) }
+            try unsafe ReportFile.read(path, block: block) { unsafe check.push($0) }
             check.finish()
             let name = Escaping.sentence(path)
             for line in lines(check) { say("\(name): \(line)") }
@@ -45,11 +45,11 @@ enum ReportFile {
     ) throws(AuditError) {
         let file = try InputFile(path: path)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
-        defer { buffer.deallocate() }
+        defer { unsafe buffer.deallocate() }
         while true {
-            let count = try file.read(into: buffer)
+            let count = try unsafe file.read(into: buffer)
             if count == 0 { break }
-            body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            unsafe body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
         try file.finish()
     }

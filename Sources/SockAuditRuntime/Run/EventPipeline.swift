@@ -64,7 +64,7 @@ public final class EventPipeline {
 
     /// A block of a log; `splitter` keeps what it is cut from to the next one.
     public func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
-        main.push(block: block, &splitter)
+        unsafe main.push(block: block, &splitter)
         readDiverted()
         collect()
     }
@@ -79,11 +79,11 @@ public final class EventPipeline {
     private func readDiverted() {
         let lines = main.takeDiverted()
         if lines.isEmpty { return }
-        lines.withUnsafeBufferPointer { bytes in
+        unsafe lines.withUnsafeBufferPointer { bytes in
             var start = 0
             while start < bytes.count {
-                let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
-                read(UnsafeBufferPointer(rebasing: bytes[start..<end]))
+                let end = unsafe bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+                unsafe read(UnsafeBufferPointer(rebasing: bytes[start..<end]))
                 start = end
             }
         }
@@ -101,7 +101,7 @@ public final class EventPipeline {
 
     /// A record as a line of a log, newline included.
     public func push(line: UnsafeBufferPointer<UInt8>) {
-        read(line)
+        unsafe read(line)
         pushed += line.count
         // What was decoded must not pile up until somebody calls pump().
         if pushed >= Self.block {
@@ -111,21 +111,21 @@ public final class EventPipeline {
     }
 
     private func read(_ line: UnsafeBufferPointer<UInt8>) {
-        guard line.first == UInt8(ascii: "n"), line.starts(with: "node=".utf8) else {
-            return main.push(line: line)
+        guard unsafe line.first == UInt8(ascii: "n"), unsafe line.starts(with: "node=".utf8) else {
+            return unsafe main.push(line: line)
         }
-        if lastNode.name.isEmpty || !line.starts(with: lastNode.name) {
-            let name = line.prefix { $0 != 0x20 } + [0x20]
+        if unsafe lastNode.name.isEmpty || !line.starts(with: lastNode.name) {
+            let name = unsafe line.prefix { $0 != 0x20 } + [0x20]
             lastNode = (name, reader(name))
         }
-        lastNode.reader.push(line: line)
+        unsafe lastNode.reader.push(line: line)
     }
 
     /// A message of the kernel: its text lacks the `type=` that a log line has.
     public func push(type: UInt16, message: UnsafeRawBufferPointer) {
-        if let serial = RecordType.serial(message) { gaps.saw(serial) }
+        if let serial = unsafe RecordType.serial(message) { gaps.saw(serial) }
         guard RecordType.isRead(type, titles: wantsScripts) else { return }
-        main.push(type: type, message: message)
+        unsafe main.push(type: type, message: message)
     }
 
     /// A record of a live stream that was pushed as a line has this serial.

@@ -53,9 +53,9 @@ struct Evidence {
             let left = begin + Self.probe - Clock.steady()
             guard left > 0 else { break }
             var waiting = pollfd(fd: source.descriptor, events: Int16(POLLIN), revents: 0)
-            _ = poll(&waiting, 1, Int32(left))
-            _ = try source.drain { type, text in
-                if RecordType.isCall(type) && CallMaker.isForUs(text) { sockets += 1 }
+            _ = unsafe poll(&waiting, 1, Int32(left))
+            _ = try unsafe source.drain { type, text in
+                if unsafe RecordType.isCall(type) && CallMaker.isForUs(text) { sockets += 1 }
             }
         }
         let rate = Double(sockets) * 1_000 / Double(Self.probe) * Self.eventsPerSocket

@@ -46,9 +46,9 @@ struct LiveSource: ~Copyable {
         if let plugin { return try plugin.read(into: pipeline) }
         var counted = meter
         let count =
-            try kernel?.drain {
-                counted.count(type: $0, $1)
-                pipeline.push(type: $0, message: $1)
+            try unsafe kernel?.drain {
+                unsafe counted.count(type: $0, $1)
+                unsafe pipeline.push(type: $0, message: $1)
             } ?? 0
         meter = counted
         return count

@@ -31,12 +31,12 @@ struct LoadMeter {
 
     /// - Parameter text: a message of the kernel.
     mutating func count(type: UInt16, _ text: UnsafeRawBufferPointer) {
-        guard RecordType.isCall(type), CallMaker.isForUs(text) else { return }
+        guard RecordType.isCall(type), unsafe CallMaker.isForUs(text) else { return }
         events += 1
-        guard let pid = CallMaker.process(text) else { return }
+        guard let pid = unsafe CallMaker.process(text) else { return }
         if makers[pid] == nil {
             guard makers.count < Self.mostMakers else { return }
-            makers[pid] = Maker(exe: CallMaker.program(text))
+            makers[pid] = unsafe Maker(exe: CallMaker.program(text))
         }
         makers[pid]?.events += 1
     }

@@ -231,7 +231,7 @@ public struct Monitor: ~Copyable {
                 pollfd(fd: keeper?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
-                poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
+                unsafe poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
             }
             if ready > 0 {
                 if waiting[1].revents & Int16(POLLERR) != 0 { return .readerGone }

@@ -32,8 +32,8 @@ final class NodeReader {
     func takeDiverted() -> [UInt8] { lane?.takeDiverted() ?? parser?.takeDiverted() ?? [] }
 
     func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
-        lane?.push(block: block, &splitter)
-        parser?.push(block: block, &splitter)
+        unsafe lane?.push(block: block, &splitter)
+        unsafe parser?.push(block: block, &splitter)
     }
 
     func finish(_ splitter: inout LineSplitter) {
@@ -42,13 +42,13 @@ final class NodeReader {
     }
 
     func push(line: UnsafeBufferPointer<UInt8>) {
-        lane?.push(record: line)
-        parser?.push(record: line)
+        unsafe lane?.push(record: line)
+        unsafe parser?.push(record: line)
     }
 
     func push(type: UInt16, message: UnsafeRawBufferPointer) {
-        lane?.push(type: type, message: message)
-        parser?.push(type: type, message: message)
+        unsafe lane?.push(type: type, message: message)
+        unsafe parser?.push(type: type, message: message)
     }
 
     func pump(keeping most: Int) {

@@ -55,7 +55,7 @@ public enum Replay {
     /// Says at once that a named file is not there, before hours are spent on the others. A daemon renames its
     /// logs at any time: what is open is there, and a name that a folder does not have any more costs that one.
     private static func checkReadable(_ files: [InputSet.File]) throws(AuditError) {
-        for file in files where file.path != "-" && !file.isHeld && access(file.path, R_OK) != 0 {
+        for file in files where unsafe file.path != "-" && !file.isHeld && access(file.path, R_OK) != 0 {
             if file.isFound && errno != EACCES { continue }
             throw AuditError(
                 .inputFailed, errno: errno,
@@ -66,10 +66,10 @@ public enum Replay {
     /// Tables behind the records would be read as records, and a page in their place would be all there is.
     private static func check(_ report: String, isNoneOf files: [InputSet.File]) throws(AuditError) {
         var found = stat()
-        guard stat(report, &found) == 0, found.st_mode & S_IFMT == S_IFREG else { return }
+        guard unsafe stat(report, &found) == 0, found.st_mode & S_IFMT == S_IFREG else { return }
         for file in files {
             var info = stat()
-            let code = file.path == "-" ? fstat(STDIN_FILENO, &info) : stat(file.path, &info)
+            let code = unsafe file.path == "-" ? fstat(STDIN_FILENO, &info) : stat(file.path, &info)
             if code == 0, info.st_dev == found.st_dev, info.st_ino == found.st_ino {
                 throw AuditError(
                     .outputFailed, "The report \(report) is one of the inputs; name another file for it.")

@@ -63,13 +63,13 @@ struct ReplayFollow {
         let reader = loop.reader
         switch try file.wait(or: signals.descriptor, milliseconds: loop.pause(Self.look)) {
         case .readable:
-            let count = try file.read(into: reader.buffer)
+            let count = try unsafe file.read(into: reader.buffer)
             if count == 0 {
                 reader.endOfFile()
                 try file.finish()
                 loop.end()
             } else {
-                reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
+                unsafe reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
                 loop.sawData()
             }
         case .stopped: loop.checkSignals(signals)
@@ -81,8 +81,9 @@ struct ReplayFollow {
     private func read(_ log: FollowedLog, _ loop: inout FollowLoop) -> Bool {
         let reader = loop.reader
         do {
-            switch try log.read(into: reader.buffer) {
-            case .bytes(let count): reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
+            switch try unsafe log.read(into: reader.buffer) {
+            case .bytes(let count):
+                unsafe reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
             case .newFile: reader.endOfFile()
             case .nothing: return false
             }
@@ -156,7 +157,7 @@ private struct FollowLoop {
             // Otherwise only its errors: a reader that has gone.
             pollfd(fd: tables.polled, events: tables.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
         ]
-        if SystemText.retrying({ poll(&waiting, 2, pause(milliseconds)) }) > 0 {
+        if SystemText.retrying({ unsafe poll(&waiting, 2, pause(milliseconds)) }) > 0 {
             if waiting[0].revents != 0 { checkSignals(signals) }
             if waiting[1].revents & Int16(POLLERR) != 0 { hasEnded = true }
             if waiting[1].revents & Int16(POLLOUT) != 0 { try tables.send() }

@@ -38,25 +38,25 @@ private final class MergedLog {
         text.removeAll(keepingCapacity: true)
         lines.removeAll(keepingCapacity: true)
         next = 0
-        if let block {
-            splitter.push(block) { add($0) }
+        if let block = unsafe block {
+            unsafe splitter.push(block) { unsafe add($0) }
         } else {
-            splitter.finish { add($0) }
+            unsafe splitter.finish { unsafe add($0) }
         }
     }
 
     private func add(_ line: UnsafeBufferPointer<UInt8>) {
-        newest = max(newest, RecordStamp.milliseconds(line) ?? newest)
-        text += line
+        newest = unsafe max(newest, RecordStamp.milliseconds(line) ?? newest)
+        unsafe text += line
         lines.append((text.count, newest))
     }
 
     /// Gives out the records up to a stamp, at least one.
     func give(upTo limit: Int64, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
-        text.withUnsafeBufferPointer { bytes in
+        unsafe text.withUnsafeBufferPointer { bytes in
             repeat {
                 let start = next == 0 ? 0 : lines[next - 1].end
-                body(UnsafeBufferPointer(rebasing: bytes[start..<lines[next].end]))
+                unsafe body(UnsafeBufferPointer(rebasing: bytes[start..<lines[next].end]))
                 next += 1
             } while next < lines.count && lines[next].key <= limit
         }
@@ -101,7 +101,9 @@ extension ReplayReader {
             } else {
                 let others = open.lazy.filter { $0 !== log }.map(\.key).min() ?? .max
                 let pipeline = self.pipeline
-                log.give(upTo: min(others, waiting.first?.first ?? .max)) { pipeline.push(line: $0) }
+                unsafe log.give(upTo: min(others, waiting.first?.first ?? .max)) {
+                    unsafe pipeline.push(line: $0)
+                }
             }
         }
         pipeline.pump()
@@ -112,14 +114,14 @@ extension ReplayReader {
         do throws(AuditError) {
             switch try next(of: log.file, log.ahead, most: MergedLog.block, or: signals.descriptor) {
             case .block(let bytes, let position):
-                log.take(bytes.bindMemory(to: UInt8.self), position: position)
+                unsafe log.take(bytes.bindMemory(to: UInt8.self), position: position)
                 return true
             case .stopped:
                 _ = handle(signals)
                 return true
             case .end: break
             }
-            log.take(nil)
+            unsafe log.take(nil)
             if !log.isEmpty { return true }
             try log.file.finish()
         } catch {

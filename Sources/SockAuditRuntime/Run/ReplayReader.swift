@@ -3,7 +3,7 @@ import Glibc
 import SockAuditCore
 
 /// Reads inputs into the pipeline, one after another.
-final class ReplayReader {
+@safe final class ReplayReader {
     /// Larger ones cost less: each is a call of the kernel.
     private static let block = 1 << 20
     /// Bytes in a row that are stamped too late.
@@ -36,7 +36,7 @@ final class ReplayReader {
         if settings.every != nil { pipeline.border = { tables.border } }
     }
 
-    deinit { buffer.deallocate() }
+    deinit { unsafe buffer.deallocate() }
 
     /// A reading that takes a while shows how far it is.
     func showProgress(of files: [InputSet.File], on screen: ReplayProgress.Screen) {
@@ -98,17 +98,18 @@ final class ReplayReader {
             let bytes: UnsafeRawBufferPointer
             let position: Int64
             switch try next(of: file, ahead, or: signals.descriptor) {
-            case .block(let block, let now): (bytes, position) = (block, now)
+            case .block(let block, let now): unsafe (bytes, position) = (block, now)
             case .end: break reading
             case .stopped:
                 if handle(signals) { continue }
                 break reading
             }
-            push(bytes)
+            unsafe push(bytes)
             showProgress(bytesBefore + position)
             // A record may be stamped wrong; two megabytes of them are not.
             if let enough {
-                late = RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + bytes.count : 0
+                late =
+                    unsafe RecordStamp.first(in: bytes).map { $0 > enough } ?? false ? late + bytes.count : 0
                 if late >= Self.mostLate { break }
             }
         }
@@ -121,9 +122,9 @@ final class ReplayReader {
     ) throws(AuditError) -> ReadAhead.Step {
         if let ahead { return try ahead.next(or: stop) }
         if try file.wait(or: stop) == .stopped { return .stopped }
-        let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<most]))
+        let count = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<most]))
         if count == 0 { return .end }
-        return .block(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position: file.position)
+        return unsafe .block(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position: file.position)
     }
 
     /// - Returns: whether to go on.
@@ -143,7 +144,7 @@ final class ReplayReader {
 
     func push(_ bytes: UnsafeRawBufferPointer) {
         let pipeline = self.pipeline
-        pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
+        unsafe pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
         note()
     }
 

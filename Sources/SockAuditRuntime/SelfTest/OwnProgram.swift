@@ -21,29 +21,30 @@ struct OwnProgram: ~Copyable {
         var fromChild: [Int32] = [-1, -1]
         defer { for fd in [toChild[0], fromChild[1]] where fd >= 0 { close(fd) } }
         if piped {
-            guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
+            guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
                 let code = errno
                 for fd in [toChild[1], fromChild[0]] where fd >= 0 { close(fd) }
                 throw AuditError(.spawnFailed, errno: code, "No pipe to a process of our own could be made.")
             }
             for fd in toChild + fromChild { _ = fcntl(fd, F_SETFD, FD_CLOEXEC) }
         }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         if piped {
-            posix_spawn_file_actions_adddup2(&actions, toChild[0], STDIN_FILENO)
-            posix_spawn_file_actions_adddup2(&actions, fromChild[1], STDOUT_FILENO)
+            unsafe posix_spawn_file_actions_adddup2(&actions, toChild[0], STDIN_FILENO)
+            unsafe posix_spawn_file_actions_adddup2(&actions, fromChild[1], STDOUT_FILENO)
         } else {
-            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-            posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+            unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+            unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
         }
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
-        let words: [UnsafeMutablePointer<CChar>?] = (["sockaudit"] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
+        unsafe posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        let words: [UnsafeMutablePointer<CChar>?] =
+            unsafe (["sockaudit"] + arguments).map { unsafe strdup($0) } + [nil]
+        defer { unsafe words.forEach { unsafe free($0) } }
         var pid: pid_t = 0
         // Whatever has become of the file since we began.
-        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words, environ)
+        let code = unsafe posix_spawn(&pid, "/proc/self/exe", &actions, nil, words, environ)
         guard code == 0 else {
             for fd in [toChild[1], fromChild[0]] where fd >= 0 { close(fd) }
             throw AuditError(.spawnFailed, errno: code, "A process of our own could not be started.")
@@ -66,7 +67,7 @@ struct OwnProgram: ~Copyable {
 
     @discardableResult private static func reap(_ pid: Int32) -> Int32 {
         var status: Int32 = 0
-        guard SystemText.retrying({ waitpid(pid, &status, 0) }) == pid else { return -1 }
+        guard SystemText.retrying({ unsafe waitpid(pid, &status, 0) }) == pid else { return -1 }
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }
 

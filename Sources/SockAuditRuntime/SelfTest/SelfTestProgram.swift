@@ -35,13 +35,13 @@ public enum SelfTestProgram {
 
     private static func say(_ line: String) -> Bool {
         let bytes = Array((line + "\n").utf8)
-        return bytes.withUnsafeBytes { buffer in
-            SystemText.retrying { write(STDOUT_FILENO, buffer.baseAddress, buffer.count) }
+        return unsafe bytes.withUnsafeBytes { buffer in
+            SystemText.retrying { unsafe write(STDOUT_FILENO, buffer.baseAddress, buffer.count) }
         } == bytes.count
     }
 
     private static func waited() -> Bool {
         var byte: UInt8 = 0
-        return SystemText.retrying { read(STDIN_FILENO, &byte, 1) } == 1
+        return SystemText.retrying { unsafe read(STDIN_FILENO, &byte, 1) } == 1
     }
 }

@@ -45,7 +45,7 @@ struct SelfTestWork {
 
     /// - Parameter why32: why there are no 32-bit calls; empty when there are.
     static func run(pid: Int32, startTicks: UInt64, why32: String) -> SelfTestCounts {
-        let filler = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        let filler = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard filler >= 0 else { return SelfTestCounts(pid: pid, startTicks: startTicks) }
         var work = SelfTestWork(counts: SelfTestCounts(pid: pid, startTicks: startTicks), filler: filler)
         let native = Table(
@@ -118,10 +118,11 @@ struct SelfTestWork {
             counts.socket.tcp += 1
             counts.calls["b64.socket", default: 0] += 1
         }
-        let accepted = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int32 in
-                guard bind(listener, address, length) == 0, listen(listener, 1) == 0,
-                    getsockname(listener, address, &length) == 0, connect(client, address, length) == 0
+        let accepted = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int32 in
+                guard unsafe bind(listener, address, length) == 0, listen(listener, 1) == 0,
+                    unsafe getsockname(listener, address, &length) == 0,
+                    unsafe connect(client, address, length) == 0
                 else { return -1 }
                 return accept(listener, nil, nil)
             }
@@ -139,7 +140,7 @@ struct SelfTestWork {
 
     private mutating func paired() {
         var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Self.stream, 0, &ends) == 0 else { return }
+        guard unsafe socketpair(AF_UNIX, Self.stream, 0, &ends) == 0 else { return }
         counts.othersOpened += 2
         if Glibc.close(ends[0]) == 0 { counts.othersClosed += 1 }
     }

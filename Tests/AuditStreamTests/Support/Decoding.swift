@@ -21,7 +21,7 @@ struct Decoded {
             var start = 0
             while start < bytes.count {
                 let end = pieces >= bytes.count - start ? bytes.count : start + pieces
-                bytes[start..<end].withUnsafeBytes { feed.feed($0) }
+                unsafe bytes[start..<end].withUnsafeBytes { unsafe feed.feed($0) }
                 start = end
             }
             feed.flush()

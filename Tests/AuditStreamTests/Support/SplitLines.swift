@@ -11,12 +11,12 @@ struct SplitLines {
         var start = 0
         while start < bytes.count {
             let end = start + min(block, bytes.count - start)
-            bytes[start..<end].withUnsafeBufferPointer { block in
-                splitter.push(block) { records.append(String(decoding: $0, as: UTF8.self)) }
+            unsafe bytes[start..<end].withUnsafeBufferPointer { block in
+                unsafe splitter.push(block) { unsafe records.append(String(decoding: $0, as: UTF8.self)) }
             }
             start = end
         }
-        splitter.finish { records.append(String(decoding: $0, as: UTF8.self)) }
+        unsafe splitter.finish { unsafe records.append(String(decoding: $0, as: UTF8.self)) }
         counters = splitter.counters
     }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 enum Programs {
-    static var isBuilt: Bool { access(Repository.sockaudit, X_OK) == 0 }
+    static var isBuilt: Bool { unsafe access(Repository.sockaudit, X_OK) == 0 }
 
     struct Answer {
         var code: Int32
@@ -56,10 +56,10 @@ final class RunningPlugin {
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
         // The pool's threads, of which this is one, block all signals, and a child would inherit that.
         var (none, ours) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &ours)
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, &ours)
         do {
-            defer { pthread_sigmask(SIG_SETMASK, &ours, nil) }
+            defer { unsafe pthread_sigmask(SIG_SETMASK, &ours, nil) }
             try process.run()
         }
         try started(process.processIdentifier)
@@ -84,8 +84,9 @@ final class RunningPlugin {
         let fd = pipe.fileHandleForWriting.fileDescriptor
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.write(fd, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(
+                    fd, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
             }
             try #require(count > 0, "\(err)")
             sent += count

@@ -84,7 +84,7 @@ struct LaneAgreementTests {
         var splitter = LineSplitter()
         try OneAtATime.run {
             var lane = try FastLane(decoder: decoder)
-            log.withUnsafeBufferPointer { lane.push(block: $0, &splitter) }
+            unsafe log.withUnsafeBufferPointer { unsafe lane.push(block: $0, &splitter) }
             lane.flush()
         }
         // Those of two records are read by libauparse, and so are changes of the rules.

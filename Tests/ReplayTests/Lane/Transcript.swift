@@ -25,21 +25,21 @@ struct Transcript: Equatable {
         var found: [AuditEvent] = []
         func read(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
             for start in stride(from: 0, to: log.count, by: block) {
-                log[start..<min(start + block, log.count)].withUnsafeBufferPointer(body)
+                unsafe log[start..<min(start + block, log.count)].withUnsafeBufferPointer(body)
             }
         }
         try OneAtATime.run {
             switch kind {
             case .auto:
                 var lane = try FastLane(decoder: decoder)
-                read { lane.push(block: $0, &splitter) }
+                unsafe read { unsafe lane.push(block: $0, &splitter) }
                 lane.finish(&splitter)
                 lane.flush()
                 lane.take { found += $0 }
                 counters = lane.counters
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
-                read { parser.push(block: $0, &splitter) }
+                unsafe read { unsafe parser.push(block: $0, &splitter) }
                 parser.finish(&splitter)
                 parser.pump()
                 parser.flush()
@@ -64,7 +64,7 @@ struct Transcript: Equatable {
             case .auto:
                 var lane = try FastLane(decoder: decoder, live: true)
                 for message in messages {
-                    message.text.withUnsafeBytes { lane.push(type: message.type, message: $0) }
+                    unsafe message.text.withUnsafeBytes { unsafe lane.push(type: message.type, message: $0) }
                 }
                 lane.flush()
                 lane.take { found += $0 }
@@ -72,7 +72,9 @@ struct Transcript: Equatable {
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
                 for message in messages {
-                    message.text.withUnsafeBytes { parser.push(type: message.type, message: $0) }
+                    unsafe message.text.withUnsafeBytes {
+                        unsafe parser.push(type: message.type, message: $0)
+                    }
                 }
                 parser.pump()
                 parser.flush()

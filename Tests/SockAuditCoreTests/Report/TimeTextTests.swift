@@ -8,9 +8,9 @@ import Testing
     /// The C library's opinion of the same moment.
     private static func parts(_ seconds: Int64) -> tm {
         var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        return parts
+        var parts = unsafe tm()
+        unsafe gmtime_r(&time, &parts)
+        return unsafe parts
     }
 
     private static func pad(_ value: Int, _ width: Int) -> String {
@@ -19,10 +19,10 @@ import Testing
     }
 
     private static func expected(_ seconds: Int64) -> (date: String, clock: String) {
-        let p = parts(seconds)
+        let p = unsafe parts(seconds)
         return (
-            "\(pad(Int(p.tm_year) + 1_900, 4))-\(pad(Int(p.tm_mon) + 1, 2))-\(pad(Int(p.tm_mday), 2))",
-            "\(pad(Int(p.tm_hour), 2)):\(pad(Int(p.tm_min), 2)):\(pad(Int(p.tm_sec), 2))"
+            unsafe "\(pad(Int(p.tm_year) + 1_900, 4))-\(pad(Int(p.tm_mon) + 1, 2))-\(pad(Int(p.tm_mday), 2))",
+            unsafe "\(pad(Int(p.tm_hour), 2)):\(pad(Int(p.tm_min), 2)):\(pad(Int(p.tm_sec), 2))"
         )
     }
 
