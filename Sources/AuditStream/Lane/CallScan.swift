@@ -220,27 +220,27 @@ struct Caller {
             cursor.skip(" egid="), cursor.skip(" sgid="), cursor.skip(" fsgid="), cursor.take(" tty="),
             cursor.skipWord(), cursor.take(" ses="),
             let session = cursor.decimal(digits: 10).flatMap(UInt32.init(exactly:)), cursor.take(" comm="),
-            let comm = unsafe cursor.untrusted(), cursor.take(" exe=")
+            let comm = cursor.untrusted(), cursor.take(" exe=")
         else { return nil }
         if cursor.take("(null)") {
             caller.exe = .none
         } else {
-            guard let exe = unsafe cursor.untrusted() else { return nil }
-            caller.exe = unsafe name(exe)
+            guard let exe = cursor.untrusted() else { return nil }
+            caller.exe = name(exe)
         }
         guard Self.isEnd(cursor.byte) else { return nil }
         caller.auid = auid
         caller.uid = uid
         caller.session = session
-        caller.comm = unsafe name(comm)
+        caller.comm = name(comm)
         return caller
     }
 
-    private func name(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        if unsafe value.first == UInt8(ascii: "\"") {
-            return unsafe names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+    private func name(_ value: Bytes) -> NameID {
+        if value.first == UInt8(ascii: "\"") {
+            return names.intern(value.part(1..<(value.count - 1)))
         }
-        return unsafe names.intern(UntrustedText.decode(value))
+        return names.intern(UntrustedText.decode(value))
     }
 
     /// Where a field ends: at a blank, at the line's end, or where ENRICHED appends its own.

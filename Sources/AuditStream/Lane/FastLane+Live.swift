@@ -29,10 +29,10 @@ extension FastLane {
         // Where command lines are read, they come last.
         if wantsScripts { return role.ends || role.kind == .title }
         switch role.kind {
-        case .call: return unsafe assembly.events[place].awaited == 0
+        case .call: return assembly.events[place].awaited == 0
         case .socketcall, .pair:
-            unsafe assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
-            return unsafe assembly.events[place].awaited == 0
+            assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
+            return assembly.events[place].awaited == 0
         default: return role.ends
         }
     }

@@ -77,8 +77,8 @@ extension FastLane {
         case .other, .end, .permissions: break
         case .call: unsafe takeOddCall(place, line)
         case .title:
-            unsafe assembly.events[place].hasTitle = true
-            if unsafe wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
+            assembly.events[place].hasTitle = true
+            if wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
                 makeOdd(place)
                 unsafe assembly.keep(line, of: place)
             }
@@ -101,58 +101,39 @@ extension FastLane {
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
         // A second one, or one beside a change of rules; and without a time an event is malformed.
-        if unsafe assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
+        if assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
             return unsafe takeOddCall(place, line)
         }
         switch unsafe scan.scan(body, end) {
         case .odd:
-            if live { unsafe assembly.events[place].awaited = Awaited.unknown }
+            if live { assembly.events[place].awaited = Awaited.unknown }
             return unsafe takeOddCall(place, line)
-        case .other(let isForeign): unsafe assembly.events[place].outcome = isForeign ? .foreign : .nothing
+        case .other(let isForeign): assembly.events[place].outcome = isForeign ? .foreign : .nothing
         case .followed:
             // Their other half stands in a record of its own.
             if scan.call == .socketpair || scan.call == .socketcall {
                 if live {
-                    unsafe assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
+                    assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
                 }
                 return unsafe takeOddCall(place, line)
             }
             decode(place)
         }
-        unsafe assembly.events[place].isCall = true
+        assembly.events[place].isCall = true
         if recent.place >= 0 && assembly.isBuilding(recent.place) { keepRecent() }
         recent = unsafe RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
     }
 
     private mutating func takeOddCall(_ place: Int, _ line: UnsafeRawBufferPointer) {
         makeOdd(place)
-        unsafe assembly.events[place].isCall = true
+        assembly.events[place].isCall = true
         unsafe assembly.keep(line, of: place)
     }
 
     @inline(__always)
     private mutating func decode(_ place: Int) {
-        let event = unsafe assembly.events + place
-        let caller = scan.caller
-        unsafe event.pointee.isFollowed = true
-        unsafe event.pointee.isOurs = ownPid != 0 && scan.pid == ownPid
-        switch OperationBuilder.build(scan.call, scan.fields) {
-        case .nothing: unsafe event.pointee.outcome = .nothing
-        case .malformed: unsafe event.pointee.outcome = .malformed
-        case .operation(let operation):
-            unsafe event.pointee.outcome = .operation
-            unsafe event.pointee.event.pid = scan.pid
-            unsafe event.pointee.event.ppid = scan.ppid
-            unsafe event.pointee.event.uid = caller.uid
-            unsafe event.pointee.event.auid = caller.auid
-            unsafe event.pointee.event.session = caller.session
-            unsafe event.pointee.event.comm = caller.comm
-            unsafe event.pointee.event.exe = caller.exe
-            unsafe event.pointee.event.script = .none
-            unsafe event.pointee.event.operation = operation
-            unsafe event.pointee.event.kind =
-                scan.call == .socket ? OperationBuilder.kind(scan.call, scan.fields) : .unknown
-        }
+        assembly.events[place].take(scan)
+        assembly.events[place].isOurs = ownPid != 0 && scan.pid == ownPid
     }
 
     // MARK: the others
@@ -161,13 +142,13 @@ extension FastLane {
     private mutating func takeTitle(
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
-        unsafe assembly.events[place].hasTitle = true
+        assembly.events[place].hasTitle = true
         guard wantsScripts else { return }
         if isOdd(place) {
             unsafe assembly.keep(line, of: place)
-        } else if unsafe assembly.events[place].isFollowed {
+        } else if assembly.events[place].isFollowed {
             if let script = unsafe scripts.read(body, end) {
-                unsafe assembly.events[place].event.script = script
+                assembly.events[place].event.script = script
             } else {
                 makeOdd(place)
                 unsafe assembly.keep(line, of: place)

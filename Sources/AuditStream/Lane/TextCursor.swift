@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// Walks over a line's bytes and takes what must stand next.
 ///
@@ -182,7 +183,7 @@ import Glibc
     /// A string of another's choosing where the kernel writes it as it does: in quotes when it is plain,
     /// else in hexadecimal (audit_log_untrustedstring, kernel/audit.c). Nil for anything else.
     @inline(__always)
-    mutating func untrusted() -> UnsafeBufferPointer<UInt8>? {
+    mutating func untrusted() -> Bytes? {
         let from = unsafe at
         if byte == UInt8(ascii: "\"") {
             unsafe at += 1
@@ -193,6 +194,6 @@ import Glibc
             while (byte &- 0x30) < 10 || (byte &- 0x41) < 6 { unsafe at += 1 }
             guard unsafe at > from, unsafe (at - from) & 1 == 0 else { return nil }
         }
-        return unsafe UnsafeBufferPointer(start: from.assumingMemoryBound(to: UInt8.self), count: at - from)
+        return unsafe Bytes(UnsafeRawBufferPointer(start: from, count: at - from))
     }
 }

@@ -24,7 +24,7 @@ import SockAuditCore
                     return
                 }
                 // The feed keeps the decoder alive for as long as the callback can be called.
-                unsafe Unmanaged<EventDecoder>.fromOpaque(user).takeUnretainedValue().decode(au)
+                unsafe Unmanaged<EventDecoder>.fromOpaque(user).takeUnretainedValue().decode(ParsedEvent(au))
             }, unsafe Unmanaged.passUnretained(decoder).toOpaque(), nil)
     }
 

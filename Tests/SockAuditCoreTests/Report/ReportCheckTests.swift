@@ -39,7 +39,7 @@ import Testing
         var check = ReportCheck()
         var rest = bytes[...]
         while !rest.isEmpty {
-            unsafe rest.prefix(pieces).withUnsafeBytes { check.push($0) }
+            unsafe rest.prefix(pieces).withUnsafeBytes { unsafe check.push($0) }
             rest = rest.dropFirst(pieces)
         }
         check.finish()
