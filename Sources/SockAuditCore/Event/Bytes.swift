@@ -9,12 +9,12 @@
 
     @inlinable public init(_ memory: UnsafeRawBufferPointer) {
         // Kept, not read.
-        self.memory = memory
+        unsafe self.memory = memory
     }
 
     @inlinable public init(_ memory: UnsafeBufferPointer<UInt8>) {
         // The same bytes, without their type.
-        unsafe self.memory = unsafe UnsafeRawBufferPointer(memory)
+        unsafe self.memory = UnsafeRawBufferPointer(memory)
     }
 
     @inlinable public var startIndex: Int { 0 }
