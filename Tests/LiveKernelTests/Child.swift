@@ -7,6 +7,7 @@ final class Scratch {
 
     init() throws {
         var template = Array("/tmp/sockaudit-live-XXXXXX".utf8CString)
+        // C reads the text during the call alone.
         guard unsafe mkdtemp(&template) != nil else { throw LiveError("mkdtemp: \(errno)") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         unsafe chmod(path, 0o755)
@@ -19,6 +20,7 @@ final class Scratch {
     @discardableResult
     func write(_ name: String, _ text: String, mode: mode_t = 0o644) throws -> String {
         try text.write(toFile: file(name), atomically: false, encoding: .utf8)
+        // C reads the text during the call alone.
         unsafe chmod(file(name), mode)
         return file(name)
     }
@@ -31,6 +33,7 @@ struct Pipe {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
+        // Two descriptors are written, and there is room for two.
         guard unsafe pipe(&ends) == 0 else { throw LiveError("pipe: \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         (reader, writer) = (ends[0], ends[1])
@@ -65,6 +68,7 @@ final class Children: @unchecked Sendable {
         for pid in lock.withLock({ living }) {
             kill(pid, SIGTERM)
             var status: Int32 = 0
+            // C fills the status.
             for turn in 0..<1_000 where unsafe waitpid(pid, &status, WNOHANG) == 0 {
                 if turn == 900 { kill(pid, SIGKILL) }
                 usleep(10_000)
@@ -96,12 +100,14 @@ final class Child {
         let pipe = try Pipe()
         defer { close(pipe.reader) }
         input = pipe.writer
+        // Made, used and freed here.
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, pipe.reader, 0)
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
         if let stdout {
+            // Made, used and freed here.
             unsafe posix_spawn_file_actions_adddup2(&actions, stdout, 1)
         } else {
             unsafe posix_spawn_file_actions_addopen(&actions, 1, outPath, flags, 0o644)
@@ -112,6 +118,7 @@ final class Child {
         defer { unsafe posix_spawnattr_destroy(&attributes) }
         var none = sigset_t()
         var all = sigset_t()
+        // C fills the set that it is given.
         unsafe sigemptyset(&none)
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
@@ -127,12 +134,14 @@ final class Child {
         unsafe envp.append(nil)
         keepDescriptorsToOurselves()
         var child: pid_t = 0
+        // Made, used and freed here.
         let failed = unsafe posix_spawn(&child, path, &actions, &attributes, argv, envp)
         pid = child
         guard failed == 0 else {
             close(pipe.writer)
             input = -1
             code = 127
+            // A C string, read at once.
             throw LiveError(unsafe "\(path): \(String(cString: strerror(failed)))")
         }
         Children.shared.add(pid)
@@ -143,6 +152,7 @@ final class Child {
         if poll() == nil {
             kill(pid, SIGKILL)
             var status: Int32 = 0
+            // C fills the status.
             unsafe waitpid(pid, &status, 0)
             Children.shared.remove(pid)
         }
@@ -153,6 +163,7 @@ final class Child {
     func poll() -> Int32? {
         if code != nil { return code }
         var status: Int32 = 0
+        // C fills the status.
         let answer = unsafe waitpid(pid, &status, WNOHANG)
         if answer == 0 { return nil }
         // Somebody else reaped it: endAll.
@@ -183,6 +194,7 @@ final class Child {
 
     func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
+        // No more than the buffer holds.
         guard unsafe Glibc.write(input, bytes, bytes.count) == bytes.count else {
             throw LiveError("\(name) does not listen")
         }

@@ -14,6 +14,7 @@ extension FastLane {
             return false
         }
         let role = head.role
+        // The line between its ends, which the caller holds; so for all that is handed on below.
         let line = unsafe UnsafeRawBufferPointer(start: start, count: end - start)
         let place: Int
         var isNew = false
@@ -36,6 +37,7 @@ extension FastLane {
         last = place
         switch role.kind {
         case .other, .end, .permissions: break
+        // The line that the caller holds.
         case .call: unsafe takeCall(place, line, body, end)
         case .title: unsafe takeTitle(place, line, body, end)
         case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
@@ -49,6 +51,7 @@ extension FastLane {
     mutating func push(odd line: UnsafeRawBufferPointer) {
         last = -1
         keepRecent()
+        // The line that the caller holds.
         let text = unsafe Array(line)
         var found = probe.events(of: text)
         if found.isEmpty, let beside = Self.companion(text) {
@@ -57,6 +60,7 @@ extension FastLane {
         }
         for event in found {
             let ends = event.type == AUDIT_EOE || probe.ends(text, event)
+            // The line that the caller holds.
             unsafe add(head.role(type: event.type, ends: ends), event, line)
         }
     }
@@ -75,11 +79,13 @@ extension FastLane {
         guard let place else { return }
         switch role.kind {
         case .other, .end, .permissions: break
+        // The line that the caller holds.
         case .call: unsafe takeOddCall(place, line)
         case .title:
             assembly.events[place].hasTitle = true
             if wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
                 makeOdd(place)
+                // The line that the caller holds.
                 unsafe assembly.keep(line, of: place)
             }
         case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
@@ -107,6 +113,7 @@ extension FastLane {
         switch unsafe scan.scan(body, end) {
         case .odd:
             if live { assembly.events[place].awaited = Awaited.unknown }
+            // The line that the caller holds.
             return unsafe takeOddCall(place, line)
         case .other(let isForeign): assembly.events[place].outcome = isForeign ? .foreign : .nothing
         case .followed:
@@ -115,18 +122,21 @@ extension FastLane {
                 if live {
                     assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
                 }
+                // The line that the caller holds.
                 return unsafe takeOddCall(place, line)
             }
             decode(place)
         }
         assembly.events[place].isCall = true
         if recent.place >= 0 && assembly.isBuilding(recent.place) { keepRecent() }
+        // The line that the caller holds.
         recent = unsafe RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
     }
 
     private mutating func takeOddCall(_ place: Int, _ line: UnsafeRawBufferPointer) {
         makeOdd(place)
         assembly.events[place].isCall = true
+        // The line that the caller holds.
         unsafe assembly.keep(line, of: place)
     }
 
@@ -145,12 +155,14 @@ extension FastLane {
         assembly.events[place].hasTitle = true
         guard wantsScripts else { return }
         if isOdd(place) {
+            // The line that the caller holds.
             unsafe assembly.keep(line, of: place)
         } else if assembly.events[place].isFollowed {
             if let script = unsafe scripts.read(body, end) {
                 assembly.events[place].event.script = script
             } else {
                 makeOdd(place)
+                // The line that the caller holds.
                 unsafe assembly.keep(line, of: place)
             }
         }

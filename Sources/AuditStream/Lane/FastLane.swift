@@ -44,6 +44,7 @@ public struct FastLane: ~Copyable {
         var place = -1
         var stamp: Int64 = 0
         var serial: UInt64 = 0
+        // Empty: nothing is read.
         var text = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
@@ -147,6 +148,7 @@ public struct FastLane: ~Copyable {
     }
 
     private mutating func giveOdd(_ lines: [UInt8]) {
+        // The array stays for the call.
         unsafe lines.withUnsafeBytes { unsafe feed.feed($0) }
         feed.flush()
         // In between, so that the order stays.

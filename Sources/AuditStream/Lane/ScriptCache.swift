@@ -12,6 +12,7 @@ import SockAuditCore
 
     init(names: NameTable) {
         self.names = names
+        // Given back by deallocate(), which the owner calls once.
         unsafe texts = .allocate(capacity: Self.places)
         unsafe texts.initialize(repeating: [], count: Self.places)
         unsafe scripts = .allocate(capacity: Self.places)
@@ -19,6 +20,7 @@ import SockAuditCore
     }
 
     func deallocate() {
+        // Initialized in init; no copy is used after the owner has gone.
         unsafe texts.deinitialize(count: Self.places)
         unsafe texts.deallocate()
         unsafe scripts.deallocate()

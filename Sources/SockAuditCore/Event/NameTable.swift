@@ -93,9 +93,11 @@ public final class NameTable {
 
     private func internContiguous(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
         let mask = slots.count - 1
+        // The caller holds the bytes.
         var slot = unsafe hash(bytes) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
+            // The caller holds the bytes.
             if unsafe isName(index, bytes) {
                 isFresh[index] = true
                 return NameID(index: ids[index])
@@ -106,6 +108,7 @@ public final class NameTable {
         guard nextID < .max else { return .none }
         let id = NameID(index: nextID)
         nextID += 1
+        // The caller holds the bytes.
         unsafe names.append(Array(bytes))
         ids.append(id.index)
         isFresh.append(true)
@@ -121,6 +124,7 @@ public final class NameTable {
             guard name.count == bytes.count else { return false }
             var at = 0
             while at + 8 <= name.count {
+                // Below the count.
                 if unsafe name.loadUnaligned(fromByteOffset: at, as: UInt64.self)
                     != bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
                 {
@@ -129,6 +133,7 @@ public final class NameTable {
                 at += 8
             }
             while at < name.count {
+                // Below the count.
                 if unsafe name[at] != bytes[at] { return false }
                 at += 1
             }
@@ -140,6 +145,7 @@ public final class NameTable {
         slots = Array(repeating: 0, count: size)
         let mask = size - 1
         for index in names.indices.dropFirst() {
+            // The array stays for the call.
             var slot = unsafe names[index].withUnsafeBufferPointer { unsafe hash($0) } & mask
             while slots[slot] != 0 { slot = (slot + 1) & mask }
             slots[slot] = UInt32(index + 1)
@@ -155,11 +161,13 @@ public final class NameTable {
         var state = seed.0 ^ UInt64(bytes.count)
         var at = 0
         while at + 8 <= bytes.count {
+            // Below the count.
             state = unsafe mixed(state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
             at += 8
         }
         var rest: UInt64 = 0
         while at < bytes.count {
+            // Below the count.
             rest = unsafe rest << 8 | UInt64(bytes[at])
             at += 1
         }

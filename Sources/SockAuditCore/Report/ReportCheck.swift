@@ -44,6 +44,7 @@ public struct ReportCheck {
     }
 
     public mutating func push(_ bytes: UnsafeRawBufferPointer) {
+        // Between the ends of what the caller holds.
         var rest = unsafe bytes[...]
         while unsafe !rest.isEmpty {
             let newline = unsafe rest.firstIndex(of: 0x0A)
@@ -55,6 +56,7 @@ public struct ReportCheck {
 
     private mutating func take(_ piece: Slice<UnsafeRawBufferPointer>, ends: Bool) {
         if isLong {
+            // Between the ends of what the caller holds.
             unsafe absorb(UnsafeRawBufferPointer(rebasing: piece))
         } else {
             unsafe line += piece
@@ -93,6 +95,7 @@ public struct ReportCheck {
         isLong = true
     }
 
+    // The array stays for the call.
     private mutating func absorb(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe absorb($0) } }
 
     private mutating func absorb(_ bytes: UnsafeRawBufferPointer) {
@@ -101,6 +104,7 @@ public struct ReportCheck {
             strangeLine = strangeLine ?? number
             return
         }
+        // Between the ends of what the caller holds.
         unsafe current?.hash.update(bytes)
         current?.bytes += bytes.count
     }

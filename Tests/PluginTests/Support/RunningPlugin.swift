@@ -36,6 +36,7 @@ enum Programs {
         ProcessInfo.processInfo.environment["SOCKAUDIT_BIN"] ?? repository + "/.build/debug/sockaudit"
     static let sample = repository + "/Tests/Fixtures/sample.log"
 
+    // C reads the path during the call alone.
     static var isBuilt: Bool { unsafe access(sockaudit, X_OK) == 0 }
 
     struct Answer {
@@ -129,6 +130,7 @@ final class RunningPlugin {
         let fd = pipe.fileHandleForWriting.fileDescriptor
         var sent = 0
         while sent < bytes.count {
+            // The bytes stay for the call.
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe Glibc.write(
                     fd, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)

@@ -24,6 +24,7 @@ struct Transcript: Equatable {
         var found: [AuditEvent] = []
         func read(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
             for start in stride(from: 0, to: log.count, by: block) {
+                // The bytes stay for the call.
                 unsafe log[start..<min(start + block, log.count)].withUnsafeBufferPointer(body)
             }
         }
@@ -31,6 +32,7 @@ struct Transcript: Equatable {
             switch kind {
             case .auto:
                 var lane = try FastLane(decoder: decoder)
+                // The bytes stay for the call.
                 unsafe read { unsafe lane.push(block: $0, &splitter) }
                 lane.finish(&splitter)
                 lane.flush()
@@ -38,6 +40,7 @@ struct Transcript: Equatable {
                 counters = lane.counters
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
+                // The bytes stay for the call.
                 unsafe read { unsafe parser.push(block: $0, &splitter) }
                 parser.finish(&splitter)
                 parser.pump()
@@ -63,6 +66,7 @@ struct Transcript: Equatable {
             case .auto:
                 var lane = try FastLane(decoder: decoder, live: true)
                 for message in messages {
+                    // The bytes stay for the call.
                     unsafe message.text.withUnsafeBytes { unsafe lane.push(type: message.type, message: $0) }
                 }
                 lane.flush()
@@ -71,6 +75,7 @@ struct Transcript: Equatable {
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
                 for message in messages {
+                    // The bytes stay for the call.
                     unsafe message.text.withUnsafeBytes {
                         unsafe parser.push(type: message.type, message: $0)
                     }

@@ -39,6 +39,7 @@ import Testing
         var check = ReportCheck()
         var rest = bytes[...]
         while !rest.isEmpty {
+            // The bytes stay for the call.
             unsafe rest.prefix(pieces).withUnsafeBytes { unsafe check.push($0) }
             rest = rest.dropFirst(pieces)
         }
