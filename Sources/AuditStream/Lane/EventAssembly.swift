@@ -82,7 +82,8 @@ struct AssembledEvent {
 ///
 /// An event is given out when nothing more is waited for and no older one is still waiting.
 struct EventAssembly: ~Copyable {
-    private struct Key {
+    // Not private: Slots stands in another file, and the compiler (6.3.1) loses a private type on the way there.
+    struct Key {
         var stamp: Int64
         var serial: UInt64
         /// The place of the event. libauparse takes the lowest that is free, and of two events with one

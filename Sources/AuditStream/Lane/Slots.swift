@@ -30,14 +30,14 @@
         _modify {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "beyond the row")
             // Within the bounds.
-            yield &memory[index]
+            yield unsafe &memory[index]
         }
     }
 
     /// Twice as many; what is new has this value.
     mutating func double(_ value: Element) {
         // The old ones move, the rest is initialized: again all of it is.
-        let more = unsafe UnsafeMutablePointer<Element>.allocate(capacity: count * 2)
+        let more = UnsafeMutablePointer<Element>.allocate(capacity: count * 2)
         unsafe more.moveInitialize(from: memory, count: count)
         unsafe (more + count).initialize(repeating: value, count: count)
         unsafe memory.deallocate()

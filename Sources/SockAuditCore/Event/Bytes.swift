@@ -41,6 +41,21 @@
         return unsafe memory.loadUnaligned(fromByteOffset: index, as: UInt64.self)
     }
 
+    /// Eight at a time, which elementsEqual does not.
+    @inlinable public func isSame(as other: Bytes) -> Bool {
+        guard count == other.count else { return false }
+        var at = 0
+        while at + 8 <= count {
+            if word(at: at) != other.word(at: at) { return false }
+            at += 8
+        }
+        while at < count {
+            if self[at] != other[at] { return false }
+            at += 1
+        }
+        return true
+    }
+
     @inlinable public func withContiguousStorageIfAvailable<Result>(
         _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
     ) rethrows -> Result? {

@@ -44,22 +44,24 @@ public struct ReportCheck {
     }
 
     public mutating func push(_ bytes: UnsafeRawBufferPointer) {
-        // Between the ends of what the caller holds.
-        var rest = unsafe bytes[...]
-        while unsafe !rest.isEmpty {
-            let newline = unsafe rest.firstIndex(of: 0x0A)
-            let piece = unsafe rest[..<(newline ?? rest.endIndex)]
-            unsafe take(piece, ends: newline != nil)
-            unsafe rest = rest[(newline.map { $0 + 1 } ?? rest.endIndex)...]
+        // The caller holds the bytes.
+        push(unsafe Bytes(bytes))
+    }
+
+    private mutating func push(_ bytes: Bytes) {
+        var start = 0
+        while start < bytes.count {
+            let newline = bytes[start...].firstIndex(of: 0x0A)
+            take(bytes.part(start..<(newline ?? bytes.count)), ends: newline != nil)
+            start = newline.map { $0 + 1 } ?? bytes.count
         }
     }
 
-    private mutating func take(_ piece: Slice<UnsafeRawBufferPointer>, ends: Bool) {
+    private mutating func take(_ piece: Bytes, ends: Bool) {
         if isLong {
-            // Between the ends of what the caller holds.
-            unsafe absorb(UnsafeRawBufferPointer(rebasing: piece))
+            absorb(piece)
         } else {
-            unsafe line += piece
+            line += piece
             if line.count > Self.most { goOn() }
         }
         guard ends else { return }
@@ -95,17 +97,13 @@ public struct ReportCheck {
         isLong = true
     }
 
-    // The array stays for the call.
-    private mutating func absorb(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe absorb($0) } }
-
-    private mutating func absorb(_ bytes: UnsafeRawBufferPointer) {
+    private mutating func absorb(_ bytes: some Collection<UInt8>) {
         guard current != nil else {
             strange += bytes.count
             strangeLine = strangeLine ?? number
             return
         }
-        // Between the ends of what the caller holds.
-        unsafe current?.hash.update(bytes)
+        current?.hash.update(bytes)
         current?.bytes += bytes.count
     }
 
