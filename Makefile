@@ -62,9 +62,10 @@ screenshot: deps deps-test build ## the HTML report in Chromium, wide and narrow
 	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' $(SWIFT) test --filter FormatTests.BrowserTests
 	@ls $(CURDIR)/.build/screenshots/*.png
 
-lint: ## format and syntax of everything, changing nothing
+lint: ## format and syntax of everything, and a reason for each unsafe use; changes nothing
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Package.swift
 	sh .ci/syntax.sh $(PYTHON)
+	$(PYTHON) .ci/unsafe.py Sources Tests
 
 fmt: ## format all Swift files in place
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Package.swift

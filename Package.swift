@@ -6,7 +6,7 @@ let warningsAreErrors = Context.environment["SOCKAUDIT_WERROR"] == "1"
 // Each access to a class's variable is checked for another one at the same time, which values and one thread a
 // pipeline cannot make; that takes a tenth of an event's time. The debug build, which all tests but the live
 // ones run, keeps the checks.
-// What the compiler cannot see to be memory safe is marked `unsafe`, and .ci/unsafe.sh wants the reason next to it.
+// What the compiler cannot see to be memory safe is marked `unsafe`; .ci/unsafe.py wants the reason beside it.
 let common: [SwiftSetting] =
     [.strictMemorySafety()]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuditStream
+// For stdout, which C declares as a variable: nobody sets it.
 @unsafe @preconcurrency import Glibc
 import SockAuditRuntime
 

@@ -95,6 +95,7 @@ struct Plugin: ParsableCommand {
 
     private static var isFromDaemon: Bool {
         var info = stat()
+        // C fills the struct that it is given.
         return unsafe fstat(STDIN_FILENO, &info) == 0 && info.st_mode & S_IFMT == S_IFSOCK
     }
 }

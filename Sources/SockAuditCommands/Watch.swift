@@ -158,6 +158,7 @@ struct Watch: ParsableCommand {
         settings.source = source
         settings.decoder = decoder
         settings.failOpen = failOpen
+        // Nobody in this process changes its environment.
         settings.clears = unsafe !noClear && getenv("TERM").map { unsafe String(cString: $0) } != "dumb"
         settings.quiet = quiet
         settings.utc = utc

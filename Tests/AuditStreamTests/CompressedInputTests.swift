@@ -14,6 +14,7 @@ struct ReadInput {
         let file = try InputFile(path: path)
         var buffer = [UInt8](repeating: 0, count: block)
         while true {
+            // The bytes stay for the call.
             let count = try unsafe buffer.withUnsafeMutableBytes { room throws(AuditError) in
                 try unsafe file.read(into: room)
             }
@@ -100,11 +101,13 @@ struct CompressedInputTests {
         let whole = Array(try packed(.gzip, in: folder).prefix(1 << 14))
         let complete = try packed(.gzip, in: folder).count == whole.count
         let path = "\(folder.path)/fifo"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
             let fd = unsafe open(path, O_WRONLY)
             for start in stride(from: 0, to: whole.count, by: piece) {
                 let part = Array(whole[start..<min(start + piece, whole.count)])
+                // No more than the buffer holds.
                 _ = unsafe write(fd, part, part.count)
             }
             close(fd)
@@ -120,6 +123,7 @@ struct CompressedInputTests {
     func otherPipe() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
             let fd = unsafe open(path, O_WRONLY)
@@ -135,6 +139,7 @@ struct CompressedInputTests {
     func almost() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let writer = Thread {
             let fd = unsafe open(path, O_WRONLY)
@@ -154,6 +159,7 @@ struct CompressedInputTests {
         let file = try InputFile(path: path)
         var room = [UInt8](repeating: 0, count: 1_000)
         var last: Int64 = 0
+        // The bytes stay for the call.
         while try unsafe room.withUnsafeMutableBytes({ b throws(AuditError) in try unsafe file.read(into: b) }
         ) > 0 {
             #expect(file.position >= last)

@@ -12,6 +12,7 @@ import Testing
             let feed = try AuparseFeed(decoder: decoder)
             for (index, body) in bodies.enumerated() {
                 let line = "type=CONFIG_CHANGE msg=audit(1700000000.123:\(100 + index)): \(body)\n"
+                // The bytes stay for the call.
                 unsafe Array(line.utf8).withUnsafeBytes { unsafe feed.feed($0) }
             }
             feed.flush()
@@ -44,6 +45,7 @@ import Testing
             ("nothing", nil),
         ])
     func serials(_ text: String, _ serial: UInt64?) {
+        // The bytes stay for the call.
         unsafe #expect(Array(text.utf8).withUnsafeBytes { RecordType.serial($0) } == serial)
     }
 

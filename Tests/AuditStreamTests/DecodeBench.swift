@@ -69,6 +69,7 @@ struct DecodeBench {
         try OneAtATime.run {
             let feed = try AuparseFeed(decoder: decoder)
             for piece in [bytes[..<border], bytes[border...]] {
+                // The bytes stay for the call.
                 unsafe piece.withUnsafeBytes { unsafe feed.feed($0) }
             }
             feed.flush()

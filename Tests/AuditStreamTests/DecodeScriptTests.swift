@@ -43,15 +43,18 @@ struct DecodeScriptTests {
             ("(null)", []), ("\"\"", []), ("", []), ("\"", Array("\"".utf8)), ("00ff", [0, 0xFF]),
         ])
     func untrusted(_ value: String, _ wanted: [UInt8]) {
+        // The bytes stay for the call.
         unsafe #expect(Array(value.utf8).withUnsafeBufferPointer { UntrustedText.decode($0) } == wanted)
     }
 
     @Test("Numbers refuse what does not fit")
     func numbers() {
         func decimal(_ text: String) -> Int64? {
+            // The bytes stay for the call.
             unsafe Array(text.utf8).withUnsafeBufferPointer { unsafe RecordNumber.decimal($0) }
         }
         func hex(_ text: String) -> UInt64? {
+            // The bytes stay for the call.
             unsafe Array(text.utf8).withUnsafeBufferPointer { unsafe RecordNumber.hex($0) }
         }
         #expect(decimal("0") == 0)

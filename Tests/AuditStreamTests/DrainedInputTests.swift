@@ -38,6 +38,7 @@ import Testing
             var start = 0
             while start < text.count {
                 let end = min(start + size, text.count)
+                // The bytes stay for the call.
                 let block = unsafe text[start..<end].withUnsafeBytes { unsafe lines.push($0) }
                 #expect(block.isEmpty || block.last == 0x0A)
                 got += block
@@ -54,6 +55,7 @@ import Testing
         for part in [
             String(repeating: "x", count: 100_000), String(repeating: "y", count: 100_000), "z\nnext\n",
         ] {
+            // The bytes stay for the call.
             unsafe got += Array(part.utf8).withUnsafeBytes { unsafe lines.push($0) }
         }
         #expect(got == Array("next\n".utf8) && lines.tooLong == 1)
@@ -66,6 +68,7 @@ import Testing
 
         init(room: Int) throws {
             var ends: [Int32] = [0, 0]
+            // Two descriptors are written, and there is room for two.
             try unsafe #require(pipe(&ends) == 0)
             writer = ends[1]
             input = try DrainedInput.start(input: ends[0], room: room)
@@ -76,6 +79,7 @@ import Testing
         func write(_ text: [UInt8]) throws {
             var sent = 0
             while sent < text.count {
+                // The bytes stay for the call.
                 let count = unsafe text.withUnsafeBytes {
                     unsafe Glibc.write(
                         writer, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)
@@ -95,6 +99,7 @@ import Testing
             var got: [UInt8] = []
             while input.end == nil {
                 var waiting = pollfd(fd: input.descriptor, events: Int16(POLLIN), revents: 0)
+                // As many as the array has.
                 _ = unsafe poll(&waiting, 1, 100)
                 _ = unsafe input.take { unsafe got += $0 }
             }

@@ -23,6 +23,7 @@ private final class Writer {
     deinit { for fd in descriptors { close(fd) } }
 
     func reopen() {
+        // C reads the path during the call alone.
         descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         descriptors.append(descriptor)
     }
@@ -37,6 +38,7 @@ private final class Writer {
             written += bytes
             var sent = 0
             while sent < bytes.count {
+                // The bytes stay for the call.
                 unsafe sent += bytes[sent...].withUnsafeBytes {
                     unsafe write(descriptor, $0.baseAddress, $0.count)
                 }
@@ -53,6 +55,7 @@ private final class Writer {
     }
 
     private func shift(keep: Int) {
+        // C reads the path during the call alone.
         unsafe unlink("\(path).\(keep)")
         for number in stride(from: keep - 1, to: 0, by: -1) {
             unsafe rename("\(path).\(number)", "\(path).\(number + 1)")
@@ -63,6 +66,7 @@ private final class Writer {
     func copyAndTruncate() throws {
         shift(keep: 9)
         try Data(contentsOf: URL(fileURLWithPath: path)).write(to: URL(fileURLWithPath: path + ".1"))
+        // C reads the text during the call alone.
         unsafe truncate(path, 0)
     }
 }
@@ -74,6 +78,7 @@ struct FollowedLogTests {
         var bytes: [UInt8] = []
         var room = [UInt8](repeating: 0, count: block)
         while true {
+            // The bytes stay for the call.
             let step = try unsafe room.withUnsafeMutableBytes { buffer throws(AuditError) in
                 try unsafe log.read(into: buffer)
             }
@@ -126,6 +131,7 @@ struct FollowedLogTests {
         writer.append(5)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
+        // C reads the text during the call alone.
         unsafe rename(writer.path, writer.path + ".1")
         found += try drain(log)
         unsafe close(open(writer.path, O_WRONLY | O_CREAT, 0o600))
@@ -179,6 +185,7 @@ struct FollowedLogTests {
         writer.append(5)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
+        // C reads the text during the call alone.
         unsafe truncate(writer.path, 0)
         // Shorter than before, as long, and longer.
         writer.append(lines)
@@ -265,6 +272,7 @@ struct FollowedLogTests {
         writer.append(3)
         let log = try FollowedLog(path: writer.path)
         var found = try drain(log)
+        // C reads the path during the call alone.
         unsafe unlink(writer.path)
         #expect(try drain(log).isEmpty)
         writer.reopen()

@@ -14,9 +14,11 @@ import Testing
         var splitter = LineSplitter()
         var start = 0
         for end in borders + [text.count] {
+            // The bytes stay for the call.
             unsafe text[start..<end].withUnsafeBufferPointer { unsafe splitter.push($0) { _ in } }
             start = end
         }
+        // The bytes stay for the call.
         unsafe splitter.finish { _ in }
         return splitter.counters
     }
@@ -46,6 +48,7 @@ import Testing
             for _ in 0..<Int.random(in: 1...2, using: &random) {
                 line[Int.random(in: 0..<46, using: &random)] = bytes.randomElement(using: &random) ?? 0
             }
+            // The bytes stay for the call.
             guard unsafe line.withUnsafeBufferPointer({ unsafe LineGate.judge($0) }) == .record else {
                 continue
             }
@@ -70,6 +73,7 @@ import Testing
         let line = Records().syscall(3, ["5"]).replacing(" subj=unconfined key=\"sockaudit\"\n", with: "\r\n")
         var splitter = LineSplitter()
         var lines = ""
+        // The bytes stay for the call.
         unsafe Array(line.utf8).withUnsafeBufferPointer { block in
             unsafe splitter.push(block) { unsafe lines += String(decoding: $0, as: UTF8.self) }
         }

@@ -12,6 +12,7 @@ struct InputFileTests {
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 4_096)
         while true {
+            // The bytes stay for the call.
             let count = try unsafe block.withUnsafeMutableBytes { buffer throws(AuditError) in
                 try unsafe file.read(into: buffer)
             }
@@ -99,12 +100,14 @@ struct InputFileTests {
     func byteOrderMarkInParts() throws {
         let folder = try Scratch()
         let path = folder.path + "/pipe"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let file = try InputFile(path: path)
         let writer = unsafe open(path, O_WRONLY)
         try #require(writer >= 0)
         Thread.detachNewThread {
             for byte in [0xEF, 0xBB, 0xBF] + Array("line\n".utf8) {
+                // No more than the buffer holds.
                 _ = unsafe withUnsafePointer(to: byte) { unsafe write(writer, $0, 1) }
                 usleep(2_000)
             }
@@ -113,6 +116,7 @@ struct InputFileTests {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64)
         while true {
+            // The bytes stay for the call.
             let count = try unsafe buffer.withUnsafeMutableBytes { part throws(AuditError) in
                 try unsafe file.read(into: part)
             }
@@ -134,6 +138,7 @@ struct InputFileTests {
     func namedPipe() throws {
         let folder = try Scratch()
         let path = folder.path + "/pipe"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         var stop: [Int32] = [-1, -1]
         try unsafe #require(pipe(&stop) == 0)
@@ -149,6 +154,7 @@ struct InputFileTests {
         }
         let file = try #require(opened.file)
         #expect(try file.wait(or: stop[0], milliseconds: 20) == .timeout)
+        // No more than the buffer holds.
         unsafe #expect(write(stop[1], "x", 1) == 1)
         #expect(try file.wait(or: stop[0]) == .stopped)
         let writer = unsafe open(path, O_WRONLY)
@@ -160,6 +166,7 @@ struct InputFileTests {
         }
         #expect(Array(buffer[..<count]) == Array("line\n".utf8))
         close(writer)
+        // The bytes stay for the call.
         let end = try unsafe buffer.withUnsafeMutableBytes { bytes throws(AuditError) in
             try unsafe file.read(into: bytes)
         }

@@ -92,6 +92,7 @@ struct InputJournalTests {
         var found: [String] = []
         let open =
             Array("__CURSOR=a\nMESSAGE\n".utf8) + [UInt8](repeating: 0xFF, count: 8) + Array("rest".utf8)
+        // The bytes stay for the call.
         unsafe open.withUnsafeBufferPointer { unsafe splitter.push($0) { _ in } }
         unsafe splitter.finish { _ in }
         unsafe Array(line(3).utf8).withUnsafeBufferPointer {

@@ -11,10 +11,12 @@ struct InputLineTests {
         var splitter = LineSplitter()
         var found: [String] = []
         for piece in pieces {
+            // The bytes stay for the call.
             unsafe piece.withUnsafeBufferPointer { block in
                 unsafe splitter.push(block) { unsafe found.append(String(decoding: $0, as: UTF8.self)) }
             }
         }
+        // The bytes stay for the call.
         unsafe splitter.finish { unsafe found.append(String(decoding: $0, as: UTF8.self)) }
         return (found, splitter.counters)
     }
@@ -41,6 +43,7 @@ struct InputLineTests {
             ("node=web1", .damaged), ("node=web1 hello", .damaged),
         ])
     func kinds(_ line: String, _ wanted: LineGate.Kind) {
+        // The bytes stay for the call.
         unsafe #expect(Array(line.utf8).withUnsafeBufferPointer { LineGate.judge($0) } == wanted)
     }
 
@@ -49,6 +52,7 @@ struct InputLineTests {
         let bytes = Array(("node=web1 " + Self.record).utf8)
         let colon = Array("node=web1 type=SYSCALL msg=audit(1700000000.123:456):".utf8).count
         for end in 0...bytes.count {
+            // The bytes stay for the call.
             let kind = unsafe bytes[..<end].withUnsafeBufferPointer { unsafe LineGate.judge($0) }
             #expect((kind == .record) == (end >= colon), "\(end)")
         }

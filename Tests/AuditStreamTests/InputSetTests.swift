@@ -96,6 +96,7 @@ struct InputSetTests {
         let one = try folder.write("audit.log", log(1_000))
         try folder.write("audit.log.1", log(500))
         let link = folder.path + "/other"
+        // C reads the text during the call alone.
         try unsafe #require(symlink(one, link) == 0)
         try unsafe #require(Glibc.link(one, folder.path + "/hard") == 0)
         var files = try InputSet.files([one, folder.path, link, folder.path + "/hard", one])
@@ -125,6 +126,7 @@ struct InputSetTests {
     func onlyFiles() throws {
         let folder = try Scratch()
         try folder.write("audit.log", log(1_000))
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(folder.path + "/x.log", 0o600) == 0)
         try unsafe #require(mkdir(folder.path + "/old.log", 0o700) == 0)
         try unsafe #require(symlink("/nowhere/audit.log", folder.path + "/gone.log") == 0)

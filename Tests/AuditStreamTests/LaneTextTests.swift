@@ -41,11 +41,13 @@ import Testing
                     "\(string)")
             }
             if let decimal {
+                // The bytes stay for the call.
                 unsafe #expect(
                     whole.prefix(decimal.length).withUnsafeBufferPointer(RecordNumber.decimal)
                         == Int64(decimal.value), "\(string)")
             }
             if end.hasPrefix(" ") || end == "\n" {
+                // The bytes stay for the call.
                 let all = unsafe whole.withUnsafeBufferPointer(RecordNumber.hex)
                 #expect(
                     (hex?.length == whole.count ? hex?.value : nil) == (whole.count <= 16 ? all : nil),
@@ -75,6 +77,7 @@ import Testing
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 line[Int.random(in: 0..<50, using: &random)] = bytes.randomElement(using: &random) ?? 0
             }
+            // The bytes stay for the call.
             let isTaken = unsafe line.withUnsafeBytes { bytes in
                 guard let start = bytes.baseAddress else { return false }
                 return OneAtATime.run { unsafe head.read(line: start, start + bytes.count) }
@@ -82,6 +85,7 @@ import Testing
             guard isTaken else { continue }
             taken += 1
             let text = String(decoding: line, as: UTF8.self)
+            // The bytes stay for the call.
             unsafe #expect(
                 line.dropLast().withUnsafeBufferPointer { LineGate.judge($0) } == .record, "\(text)")
             let stamp = text.split(separator: "audit(")[1].split(separator: ")")[0].split(whereSeparator: {

@@ -15,6 +15,7 @@ struct ReadAheadTests {
 
         init() throws {
             var both: [Int32] = [-1, -1]
+            // Two descriptors are written, and there is room for two.
             try unsafe #require(pipe(&both) == 0)
             ends = (both[0], both[1])
         }
@@ -32,6 +33,7 @@ struct ReadAheadTests {
         let ahead = try #require(ReadAhead(file, block: block))
         var found: (bytes: [UInt8], positions: [Int64]) = ([], [])
         while case .block(let bytes, let position) = try ahead.next(or: stop) {
+            // The bytes stay for the call.
             unsafe found.bytes += bytes
             found.positions.append(position)
         }
@@ -76,6 +78,7 @@ struct ReadAheadTests {
         let file = try InputFile(path: try folder.write("audit.log", Self.text))
         let signal = try Pipe()
         let quiet = try Pipe()
+        // No more than the buffer holds.
         try unsafe #require(write(signal.ends.write, "x", 1) == 1)
         let ahead = try #require(ReadAhead(file, block: 10_000))
         var found: [UInt8] = []
@@ -85,6 +88,7 @@ struct ReadAheadTests {
                 return
             }
             guard case .block(let bytes, _) = try ahead.next(or: quiet.ends.read) else { break }
+            // The bytes stay for the call.
             unsafe found += bytes
         }
         #expect(found == Array(Self.text.utf8))

@@ -5,6 +5,7 @@ import Testing
 @Suite("Rules: the kernel's layout")
 struct RulesKernelTests {
     private func roundTrip(_ rule: KernelRule) -> KernelRule {
+        // The bytes stay for the call.
         unsafe rule.withData { unsafe KernelRule(reading: $0) }
     }
 
@@ -51,6 +52,7 @@ struct RulesKernelTests {
     @Test("A reply whose lengths lie is cut")
     func lying() {
         let rule = KernelRule(list: 4, action: 2, syscalls: [1], fields: [.key("abc"), .exe("/bin/x")])
+        // The bytes stay for the call.
         let back = unsafe rule.withData { data -> KernelRule in
             unsafe data.pointee.buflen = 5
             return unsafe KernelRule(reading: data)

@@ -41,6 +41,7 @@ import Testing
             #expect([0, 4].contains(ran.code), "\(ran.err)")
         }
         var info = stat()
+        // C fills the struct that it is given.
         unsafe #expect(stat(scratch.file("sockaudit.prom"), &info) == 0 && info.st_mode & 0o777 == 0o644)
         return try scratch.table("report.json")
     }

@@ -61,6 +61,7 @@ import Testing
             #expect(ran.code == 2 && ran.err.contains("is not ours"), what)
             #expect(try scratch.read("r.html") == before, what)
         }
+        // C reads the text during the call alone.
         unsafe chmod(report, 0o666)
         try expectRefused("anyone may write to it")
         unsafe chmod(report, 0o600)
@@ -79,6 +80,7 @@ import Testing
     @Test func theInputIsNoReport() throws {
         let text = try String(contentsOfFile: Repository.sample, encoding: .utf8)
         try scratch.write("in.log", text)
+        // C reads the text during the call alone.
         unsafe symlink(scratch.path, scratch.file("folder"))
         for report in ["in.log", "folder/in.log"] {
             for format in ["json", "html", "prometheus"] {

@@ -12,6 +12,7 @@ import Testing
 
     private func mode(_ path: String) -> mode_t {
         var info = stat()
+        // C fills the struct that it is given.
         return unsafe lstat(path, &info) == 0 ? info.st_mode & 0o777 : 0
     }
 
@@ -171,6 +172,7 @@ import Testing
         let report = scratch.file(name)
         func inode() -> UInt {
             var info = stat()
+            // C fills the struct that it is given.
             return unsafe lstat(report, &info) == 0 ? info.st_ino : 0
         }
         #expect(try replay("--report", report).code == 0)
@@ -189,6 +191,7 @@ import Testing
     func whatCannotBeReplacedIsSaidAtOnce(_ name: String) throws {
         let scratch = try Scratch()
         try scratch.write("target", "precious")
+        // C reads the text during the call alone.
         unsafe symlink(scratch.file("target"), scratch.file("link.html"))
         unsafe mkdir(scratch.file("folder.prom"), 0o700)
         // Before the input is read, which may take hours: this one takes for ever.
@@ -197,6 +200,7 @@ import Testing
         defer { unsafe unlink(endless) }
         let ran = try run(
             Repository.sockaudit, ["all", "--report", scratch.file(name), "--input", endless], seconds: 30)
+        // C reads the path during the call alone.
         unsafe unlink(endless)
         #expect(ran.code == 2 && ran.err.contains("cannot be replaced"), "\(ran)")
         #expect(try scratch.read("target") == "precious")
@@ -208,10 +212,12 @@ import Testing
         guard geteuid() == 0 else { try Tool.skip("not root: no small file system can be mounted") }
         let scratch = try Scratch()
         let disk = scratch.file("disk")
+        // C reads the path during the call alone.
         unsafe mkdir(disk, 0o700)
         guard try run("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]).code == 0 else {
             try Tool.skip("no tmpfs can be mounted here")
         }
+        // C reads the text during the call alone.
         defer { unsafe umount(disk) }
         let report = disk + "/r.html"
         #expect(try replay("--report", report).code == 0)

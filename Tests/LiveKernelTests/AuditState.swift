@@ -24,6 +24,7 @@ struct AuditState: Equatable {
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
             if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
         }
+        // C reads the path during the call alone.
         state.settings["marker"] = unsafe access(marker, F_OK) == 0 ? "there" : "none"
         return state
     }
@@ -105,6 +106,7 @@ struct AuditState: Equatable {
     func restore(from now: AuditState) {
         guard foreign.isEmpty && now.foreign.isEmpty else { return restoreRules(from: now) }
         restoreRules(from: now)
+        // C reads the path during the call alone.
         if settings["marker"] != now.settings["marker"] { unsafe unlink(Self.marker) }
         try? Self.forgetDeadReader()
         for name in Self.options.keys where settings[name] != now.settings[name] {

@@ -36,6 +36,7 @@ final class KernelCounter {
         }
     }
 
+    // C reads the text during the call alone.
     deinit { for path in mounted { unsafe umount2(path, Int32(MNT_DETACH)) } }
 
     /// Ends it and reads what it has counted.
@@ -66,6 +67,7 @@ final class KernelCounter {
             ("debugfs", "/sys/kernel/debug", "/sys/kernel/debug/tracing"),
             ("tracefs", "/sys/kernel/tracing", "/sys/kernel/tracing/events"),
         ]
+        // C reads the path during the call alone.
         for (type, path, probe) in wanted where unsafe access(probe, F_OK) != 0 {
             if unsafe mount(type, path, type, 0, nil) == 0 { mounted.append(path) }
         }

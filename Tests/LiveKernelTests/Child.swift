@@ -9,6 +9,7 @@ struct Pipe {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
+        // Two descriptors are written, and there is room for two.
         guard unsafe pipe(&ends) == 0 else { throw SupportError("pipe: \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         (reader, writer) = (ends[0], ends[1])
@@ -43,6 +44,7 @@ final class Children: @unchecked Sendable {
         for pid in lock.withLock({ living }) {
             kill(pid, SIGTERM)
             var status: Int32 = 0
+            // C fills the status.
             for turn in 0..<1_000 where unsafe waitpid(pid, &status, WNOHANG) == 0 {
                 if turn == 900 { kill(pid, SIGKILL) }
                 usleep(10_000)
@@ -74,12 +76,14 @@ final class Child {
         let pipe = try Pipe()
         defer { close(pipe.reader) }
         input = pipe.writer
+        // Made, used and freed here.
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, pipe.reader, 0)
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
         if let stdout {
+            // Made, used and freed here.
             unsafe posix_spawn_file_actions_adddup2(&actions, stdout, 1)
         } else {
             unsafe posix_spawn_file_actions_addopen(&actions, 1, outPath, flags, 0o644)
@@ -90,6 +94,7 @@ final class Child {
         defer { unsafe posix_spawnattr_destroy(&attributes) }
         var none = sigset_t()
         var all = sigset_t()
+        // C fills the set that it is given.
         unsafe sigemptyset(&none)
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
@@ -105,12 +110,14 @@ final class Child {
         unsafe envp.append(nil)
         keepDescriptorsToOurselves()
         var child: pid_t = 0
+        // Made, used and freed here.
         let failed = unsafe posix_spawn(&child, path, &actions, &attributes, argv, envp)
         pid = child
         guard failed == 0 else {
             close(pipe.writer)
             input = -1
             code = 127
+            // A C string, read at once.
             throw SupportError(unsafe "\(path): \(String(cString: strerror(failed)))")
         }
         Children.shared.add(pid)
@@ -121,6 +128,7 @@ final class Child {
         if poll() == nil {
             kill(pid, SIGKILL)
             var status: Int32 = 0
+            // C fills the status.
             unsafe waitpid(pid, &status, 0)
             Children.shared.remove(pid)
         }
@@ -131,6 +139,7 @@ final class Child {
     func poll() -> Int32? {
         if code != nil { return code }
         var status: Int32 = 0
+        // C fills the status.
         let answer = unsafe waitpid(pid, &status, WNOHANG)
         if answer == 0 { return nil }
         // Somebody else reaped it: endAll.
@@ -161,6 +170,7 @@ final class Child {
 
     func send(_ line: String) throws {
         let bytes = Array((line + "\n").utf8)
+        // No more than the buffer holds.
         guard unsafe Glibc.write(input, bytes, bytes.count) == bytes.count else {
             throw SupportError("\(name) does not listen")
         }

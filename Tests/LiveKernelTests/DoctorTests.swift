@@ -114,6 +114,7 @@ extension Live {
             let scratch = try Scratch()
             let copy = scratch.file("sockaudit")
             try FileManager.default.copyItem(atPath: Host.sockaudit, toPath: copy)
+            // C reads the text during the call alone.
             unsafe chmod(copy, 0o755)
             let told = try run(
                 "setpriv", ["--reuid=65534", "--clear-groups", "--", copy, "doctor", "--format", "json"])

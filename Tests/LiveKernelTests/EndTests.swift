@@ -94,6 +94,7 @@ extension Live {
             _ = fcntl(pipe.reader, F_SETFL, O_NONBLOCK)
             var bytes = [UInt8](repeating: 0, count: 4_096)
             try eventually("it ends") {
+                // No more than the buffer holds.
                 while unsafe read(pipe.reader, &bytes, bytes.count) > 0 {}
                 return watched.child.poll() != nil
             }

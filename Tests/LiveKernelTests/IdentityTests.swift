@@ -163,6 +163,7 @@ extension Live {
             let work = try Steered([program])
             let first = try work.ask("opens('tcp')").truth
             expectHeld(try watched.nextTable(), work.pid, is: first.account, name: name)
+            // C reads the path during the call alone.
             unsafe unlink(program)
             let second = try work.ask("[renames('saother') or 0, opens('udp'), shuts(opens('tcp')) or 0]")
                 .truth
@@ -179,6 +180,7 @@ extension Live {
             let watched = try Watched(name + "*", options: ["--interval", "1"])
             let work = try Steered([program])
             try work.ask("renames('saother')")
+            // C reads the path during the call alone.
             unsafe unlink(program)
             let truth = try work.ask("[opens('tcp'), opens('udp')]").truth
             let row = expectHeld(try watched.nextTable(), work.pid, is: truth.account, name: "saother")
@@ -200,6 +202,7 @@ extension Live {
             let old = try Steered([program])
             let before = try old.ask("opens('tcp')").truth
             expectHeld(try watched.nextTable(), old.pid, is: before.account)
+            // C reads the text during the call alone.
             unsafe #expect(rename(program + ".new", program) == 0)
             let new = try Steered([program])
             let seen = try new.ask("opens('udp')").truth
@@ -287,9 +290,11 @@ extension Live {
         static let pythonFile = (try? real(Tool.python)) ?? Tool.python
 
         static func real(_ program: String) throws -> String {
+            // C reads the path during the call alone.
             guard let path = Tool.find(program), let real = unsafe realpath(path, nil) else {
                 throw SupportError("\(program) is not installed")
             }
+            // Made, used and freed here.
             defer { unsafe free(real) }
             return unsafe String(cString: real)
         }

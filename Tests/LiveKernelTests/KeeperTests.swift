@@ -113,6 +113,7 @@ extension Live {
                 FileManager.default.contents(atPath: report)?.isEmpty == false
             }
             var info = stat()
+            // C fills the struct that it is given.
             unsafe #expect(stat(report, &info) == 0 && info.st_uid == 0 && info.st_mode & 0o777 == 0o600)
             watched.child.signal(SIGTERM)
             #expect([0, 4].contains(try watched.child.wait(30)), "\(watched.child.err)")

@@ -35,6 +35,7 @@ enum Host {
     private static func findReason() -> String? {
         guard geteuid() == 0 else { return "not root" }
         guard Tool.find("auditctl") != nil else { return "auditctl is missing (package auditd)" }
+        // C reads the path during the call alone.
         guard unsafe access(sockaudit, X_OK) == 0 else { return "\(sockaudit) is missing (make build)" }
         do {
             let state = try AuditState.read()
@@ -47,6 +48,7 @@ enum Host {
     }
 
     private static func buildWorkloads() -> String? {
+        // C reads the path during the call alone.
         if unsafe access(workloads + "/chaos", X_OK) == 0 { return nil }
         do {
             let made = try run("sh", [repository + "/Tests/Workloads/build.sh", workloads], within: 300)
@@ -61,6 +63,7 @@ enum Tool {
     static func find(_ name: String) -> String? {
         if name.contains("/") { return name }
         let path = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+        // The bytes stay for the call.
         return path.split(separator: ":").map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
     }
 
@@ -102,6 +105,7 @@ struct HostLock {
     private let descriptor: Int32
 
     init() throws {
+        // C reads the path during the call alone.
         descriptor = unsafe open(Self.path, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SupportError("\(Self.path): \(errno)") }
         let handle = descriptor
@@ -147,6 +151,7 @@ struct PrintsSummary: SuiteTrait, TestScoping {
     }
 }
 
+// Unchecked: both counts are under the lock.
 final class Ran: @unchecked Sendable {
     static let shared = Ran()
     private let lock = NSLock()

@@ -14,6 +14,7 @@ extension Live {
         private func copy(_ name: String) throws -> String {
             let path = scratch.file(name)
             try FileManager.default.copyItem(atPath: Host.workload("counter"), toPath: path)
+            // C reads the text during the call alone.
             unsafe chmod(path, 0o755)
             return path
         }

@@ -122,6 +122,7 @@ extension Live {
         func counted(_ name: String) throws {
             try Skips.need("strace")
             let program = Host.workload(name)
+            // C reads the path during the call alone.
             guard unsafe access(program, X_OK) == 0 else {
                 try Skips.skip("the workload \(name) could not be built", optional: name != "counter")
             }

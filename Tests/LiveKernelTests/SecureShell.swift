@@ -21,6 +21,7 @@ final class SecureShell {
             let made = try run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", folder.file(key)])
             guard made.code == 0 else { throw SupportError("ssh-keygen: \(made.err)") }
         }
+        // C reads the path during the call alone.
         madeRun = unsafe mkdir(Self.runFolder, 0o755) == 0
         port = try WebServer.freePort()
         let config = try folder.write(
@@ -45,6 +46,7 @@ final class SecureShell {
         _ = try subject.child.errLine("Server listening on 127.0.0.1")
     }
 
+    // C reads the text during the call alone.
     deinit { if madeRun { unsafe rmdir(Self.runFolder) } }
 
     /// Without a PAM to ask, sshd refuses an account that is locked.

@@ -11,6 +11,7 @@ extension Live {
             for root in ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"] {
                 let path = "\(root)/\(name)"
                 let procs = "\(path)/cgroup.procs"
+                // C reads the path during the call alone.
                 if unsafe mkdir(path, 0o755) == 0 {
                     if unsafe access(procs, W_OK) == 0 { return path }
                     unsafe rmdir(path)

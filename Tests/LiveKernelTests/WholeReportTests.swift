@@ -8,6 +8,7 @@ extension Live {
     @Suite struct WholeReports {
         private static func info(_ path: String) -> stat? {
             var info = stat()
+            // C fills the struct that it is given.
             return unsafe lstat(path, &info) == 0 ? info : nil
         }
 

@@ -8,6 +8,7 @@ extension Live {
         @Test(arguments: ["counter", "counter32", "counter-static"])
         func countersKilled(_ name: String) throws {
             let program = Host.workload(name)
+            // C reads the path during the call alone.
             guard unsafe access(program, X_OK) == 0 else {
                 try Skips.skip("the workload \(name) could not be built", optional: name != "counter")
             }

@@ -60,6 +60,7 @@ struct PluginProcessTests {
         try eventually("tables come; \(plugin.err)") { (tables().last?.opened ?? 0) > 0 }
         #expect(tables().last?.rows == 1)
 
+        // C reads the text during the call alone.
         unsafe rename(report, folder.file("report.1"))
         plugin.signal(SIGHUP)
         try eventually("the new report has tables; \(plugin.err)") { !tables().isEmpty }
@@ -151,12 +152,14 @@ struct PluginProcessTests {
         let plugin = try RunningPlugin(["--config", conf], in: folder) { pid in
             var writer: Int32 = -1
             try eventually("it reads its settings") {
+                // C reads the path during the call alone.
                 writer = unsafe open(conf, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
                 return writer >= 0
             }
             defer { close(writer) }
             kill(pid, number)
             let text = "interval = 3600\nreport = \(report)\n"
+            // No more than the buffer holds.
             unsafe #expect(write(writer, text, text.utf8.count) == text.utf8.count)
             // What it reads again after HUP; in one step, so that it finds one of the two.
             try folder.write("new.conf", "interval = 0.1\nreport = \(report)\n")

@@ -45,6 +45,7 @@ import Testing
     @Test("Lines of this host, whatever it is called, go one way, and those of others another")
     func routed() throws {
         var ends: [Int32] = [0, 0]
+        // Two descriptors are written, and there is room for two.
         try unsafe #require(pipe(&ends) == 0)
         let input = try DrainedInput.start(input: ends[0])
         let here = try pipeline(live: true)
@@ -59,6 +60,7 @@ import Testing
             + "node=web1 " + Self.record(10, pid: 50) + Self.record(11, pid: 51)
             + "node=db " + Self.record(900, pid: 50) + "node=web1 " + Self.record(15, pid: 52) + "rubbish\n"
         let bytes = Array(text.utf8)
+        // No more than the buffer holds.
         unsafe #expect(write(ends[1], bytes, bytes.count) == bytes.count)
         close(ends[1])
         while source.end == nil { _ = try source.read(into: here) }

@@ -50,17 +50,20 @@ struct PluginTroubleTests {
     func aDiskThatHangs() throws {
         let gate = folder.file("gate")
         let library = try hangingDisk(gate)
+        // C reads the path during the call alone.
         unsafe mkdir(folder.file("disk"), 0o700)
         let plugin = try RunningPlugin(
             ["--report", folder.file("disk/report.jsonl"), "--interval", "0.1"], in: folder,
             environment: ["LD_PRELOAD": library])
         try folder.write("gate", "")
+        // C reads the path during the call alone.
         try eventually("it hangs") { unsafe access("\(gate).reached", F_OK) == 0 }
         // Sixty megabytes: more than the room for what waits.
         let each = 10_000
         for turn in 0..<20 { try plugin.send(Self.records((turn * each)..<((turn + 1) * each))) }
         plugin.closeInput()
         let written = tables.count
+        // C reads the path during the call alone.
         unsafe unlink(gate)
         #expect(try plugin.end() == 4, "\(plugin.err)")
         let last = try #require(tables.last)
@@ -78,6 +81,7 @@ struct PluginTroubleTests {
     func aDiskThatIsFull() throws {
         guard geteuid() == 0 else { return print("SKIP plugin: a small disk takes root") }
         let disk = folder.file("disk")
+        // C reads the path during the call alone.
         unsafe mkdir(disk, 0o700)
         let mounted = try Programs.run(
             "/usr/bin/env", ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk])

@@ -13,6 +13,7 @@ private final class Sleeper {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
+        // Two descriptors are written, and there is room for two.
         try unsafe #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
         ours = ends[0]
@@ -48,9 +49,11 @@ private final class Sleeper {
 
     @Test func descriptorsAndTheirLimit() throws {
         var limit = rlimit()
+        // C fills the struct that it is given.
         unsafe #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
         #expect(ProcScanner.descriptorLimit(getpid()) == Int(exactly: limit.rlim_cur))
         #expect(ProcScanner.descriptorLimit(-1) == nil)
+        // C reads the path during the call alone.
         let held = (0..<60).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
         defer { for fd in held { close(fd) } }
         let scan = scanner().scan(getpid())

@@ -193,6 +193,7 @@ struct ReplayDamageTests {
         let folder = try Scratch()
         try folder.write("audit.log", Data(try bytes()))
         let plain = try ReplayReport.run(folder.path)
+        // C reads the text during the call alone.
         try unsafe #require(symlink("/nowhere/audit.log", "\(folder.path)/audit.log.1") == 0)
         let report = try ReplayReport.run(folder.path)
         #expect(plain.code != 2 && report.code == 2)

@@ -74,10 +74,12 @@ private final class Follower: @unchecked Sendable {
 @Suite("Replay: --follow")
 struct ReplayFollowTests {
     private func append(_ lines: some Sequence<String>, to path: String) throws {
+        // C reads the path during the call alone.
         let fd = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         try #require(fd >= 0)
         defer { close(fd) }
         let bytes = Array(lines.map { $0 + "\n" }.joined().utf8)
+        // No more than the buffer holds.
         try unsafe #require(write(fd, bytes, bytes.count) == bytes.count)
     }
 
@@ -107,6 +109,7 @@ struct ReplayFollowTests {
             at = end
             switch step % 3 {
             case 0:
+                // C reads the text during the call alone.
                 unsafe rename("\(path).1", "\(path).2")
                 unsafe rename(path, "\(path).1")
             case 1:
@@ -114,6 +117,7 @@ struct ReplayFollowTests {
                 unsafe rename("\(path).1", "\(path).2")
                 let copied = try Data(contentsOf: URL(fileURLWithPath: path))
                 try copied.write(to: URL(fileURLWithPath: "\(path).1"))
+                // C reads the text during the call alone.
                 unsafe truncate(path, 0)
             default: break
             }
@@ -152,9 +156,11 @@ struct ReplayFollowTests {
     func pipe() throws {
         let folder = try Scratch()
         let path = "\(folder.path)/fifo"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let plain = try ReplayReport.run(ReplayFixtures.sample).totals.opened
         let follower = try Follower(path)
+        // C reads the path during the call alone.
         let fd = unsafe open(path, O_WRONLY)
         for part in try ReplayFixtures.sampleLines().map({ Array(($0 + "\n").utf8) }) {
             unsafe #expect(write(fd, part, part.count) == part.count)
@@ -192,12 +198,14 @@ struct ReplayFollowTests {
         let cut = try folder.write("cut.gz", packed.prefix(packed.count * 3 / 4))
         let wanted = try ReplayReport.run(cut).totals
         let path = "\(folder.path)/fifo"
+        // C reads the text during the call alone.
         try unsafe #require(mkfifo(path, 0o600) == 0)
         let follower = try Follower(path)
         let fd = unsafe open(path, O_WRONLY)
         let bytes = Array(packed.prefix(packed.count * 3 / 4))
         var sent = 0
         while sent < bytes.count {
+            // The bytes stay for the call.
             let count = unsafe bytes[sent...].withUnsafeBytes { unsafe write(fd, $0.baseAddress, $0.count) }
             try #require(count > 0)
             sent += count

@@ -19,6 +19,7 @@ import Testing
         func bound() throws -> Own {
             var address = try Own.loopback(of: self)
             let size = address.count
+            // The bytes stay for the call.
             let done = unsafe address.withUnsafeMutableBytes { bytes in
                 unsafe bind(fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(size))
             }
@@ -28,6 +29,7 @@ import Testing
 
         func connected(to other: Own) throws -> Own {
             let name = try #require(other.name)
+            // The bytes stay for the call.
             let done = unsafe name.withUnsafeBytes { bytes in
                 unsafe connect(
                     fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(name.count))
@@ -42,6 +44,7 @@ import Testing
         private var name: [UInt8]? {
             var name = [UInt8](repeating: 0, count: 128)
             var size = socklen_t(name.count)
+            // The bytes stay for the call.
             let done = unsafe name.withUnsafeMutableBytes { bytes in
                 unsafe bytes.baseAddress.map {
                     unsafe getsockname(fd, $0.assumingMemoryBound(to: sockaddr.self), &size)
@@ -54,6 +57,7 @@ import Testing
         private static func loopback(of socket: Own) throws -> [UInt8] {
             var domain: Int32 = 0
             var size = socklen_t(4)
+            // C fills the struct that it is given.
             try unsafe #require(getsockopt(socket.fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0)
             var bytes = [UInt8](repeating: 0, count: domain == AF_INET ? 16 : 28)
             unsafe withUnsafeBytes(of: UInt16(domain)) { unsafe bytes.replaceSubrange(0..<2, with: $0) }
@@ -120,6 +124,7 @@ import Testing
         let tables = SocketTables()
         #expect(tables.endpoint(pid: .max, fd: 3, inode: 5) == .unreadable)
         #expect(tables.endpoint(pid: getpid(), fd: 100_000, inode: 0) == .unreadable)
+        // C reads the path during the call alone.
         let file = unsafe open("/dev/null", O_RDONLY)
         defer { close(file) }
         #expect(ProcScanner.socketInode(getpid(), file) == nil)

@@ -18,12 +18,14 @@ import Testing
         var syncs = 0
 
         var calls: ReportSink.Calls {
+            // What it writes stays for the call.
             unsafe ReportSink.Calls(
                 write: { fd, bytes in
                     guard self.room > 0 else {
                         errno = self.failure
                         return -1
                     }
+                    // No more than the buffer holds.
                     let count = unsafe Glibc.write(fd, bytes.baseAddress, min(bytes.count, self.room))
                     self.room -= count
                     return count
@@ -35,6 +37,7 @@ import Testing
                 },
                 truncate: { fd, size in
                     var info = stat()
+                    // C fills the struct that it is given.
                     guard !self.truncateFails, unsafe fstat(fd, &info) == 0 else { return -1 }
                     // What is taken back is free again.
                     if self.room < .max { self.room += Int(info.st_size) - size }
@@ -74,6 +77,7 @@ import Testing
     private func check(_ scratch: Scratch, _ name: String) throws -> ReportCheck {
         let bytes = Array(try scratch.read(name).utf8)
         var check = ReportCheck()
+        // The bytes stay for the call.
         unsafe bytes.withUnsafeBytes { unsafe check.push($0) }
         check.finish()
         return check
@@ -98,6 +102,7 @@ import Testing
         #expect(try check(scratch, "r").isRight)
         #expect(try sequences(scratch, "r") == [1, 2, 3])
         var info = stat()
+        // C fills the struct that it is given.
         unsafe #expect(stat(scratch.file("r"), &info) == 0 && info.st_mode & 0o7777 == 0o600)
         // Another run goes below it.
         var again = try sink(scratch.file("r"), .comments)
@@ -189,6 +194,7 @@ import Testing
         let real = try scratch.write("real", "kept\n")
         try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: real)
         try FileManager.default.linkItem(atPath: real, toPath: scratch.file("second"))
+        // C reads the text during the call alone.
         unsafe #expect(mkfifo(scratch.file("pipe"), 0o600) == 0)
         for name in ["link", "real", "second", "pipe", ".", "nowhere/r"] {
             #expect(failure { () throws(AuditError) in _ = try sink(scratch.file(name)) } != nil, "\(name)")
@@ -196,11 +202,13 @@ import Testing
         #expect(failure { () throws(AuditError) in _ = try sink("/dev/full") } != nil)
         #expect(try scratch.read("real") == "kept\n")
         try FileManager.default.removeItem(atPath: scratch.file("second"))
+        // C reads the text during the call alone.
         unsafe #expect(chmod(real, 0o666) == 0)
         #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "anyone may write to it")
         unsafe #expect(chmod(real, 0o640) == 0)
         _ = try sink(real)
         if geteuid() == 0 {
+            // C reads the text during the call alone.
             unsafe #expect(chown(real, 65_534, 65_534) == 0)
             #expect(failure { () throws(AuditError) in _ = try sink(real) } != nil, "another's file")
         }
@@ -251,6 +259,7 @@ import Testing
         let scratch = try Scratch()
         var sink = try sink(scratch.file("r"))
         try write(&sink, table(1))
+        // C reads the text during the call alone.
         unsafe #expect(truncate(scratch.file("r"), 0) == 0)
         try write(&sink, table(2, final: true))
         #expect(try check(scratch, "r").isRight)
@@ -268,6 +277,7 @@ import Testing
             }
             let before = runs == 0 ? "" : try scratch.read(name)
             _ = try scratch.write(name, before + "half of a line")
+            // C reads the text during the call alone.
             unsafe chmod(scratch.file(name), 0o600)
             var sink = try sink(scratch.file(name), form)
             try write(&sink, table(1))

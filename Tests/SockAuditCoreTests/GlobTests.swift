@@ -34,6 +34,7 @@ import Testing
             let pattern = (0..<Int.random(in: 0...8, using: &random)).map { _ in random.pick(alphabet) }
             let name = (0..<Int.random(in: 0...6, using: &random)).map { _ in random.pick(letters) }
             let expected =
+                // C reads the text during the call alone.
                 unsafe fnmatch(
                     String(decoding: pattern, as: UTF8.self), String(decoding: name, as: UTF8.self), 0) == 0
             let got = Glob(pattern).matches(name[...])

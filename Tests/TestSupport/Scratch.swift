@@ -14,6 +14,7 @@ public final class Scratch {
 
     public init() throws {
         let path = FileManager.default.temporaryDirectory.path + "/sockaudit-test-\(UUID().uuidString)"
+        // C reads the text during the call alone.
         guard unsafe mkdir(path, 0o755) == 0 else { throw SupportError("mkdir \(path): \(errno)") }
         unsafe chmod(path, 0o755)
         self.path = path
@@ -28,6 +29,7 @@ public final class Scratch {
     @discardableResult
     public func write(_ name: String, _ data: Data, mode: mode_t = 0o644) throws -> String {
         try data.write(to: URL(fileURLWithPath: file(name)))
+        // C reads the text during the call alone.
         unsafe chmod(file(name), mode)
         return file(name)
     }

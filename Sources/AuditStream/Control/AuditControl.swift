@@ -67,11 +67,13 @@ public struct AuditControl: ~Copyable {
         let sent = audit_request_status(fd)
         guard sent > 0 else { throw Self.refusal(-sent) }
         var found: KernelStatus?
+        // libaudit points into the reply, which stays until the next one is asked for.
         try unsafe replies { reply in
             guard unsafe reply.pointee.type == UInt16(AUDIT_GET), let status = unsafe reply.pointee.status
             else {
                 return true
             }
+            // libaudit points into the reply, which stays until the next one is asked for.
             let s = unsafe status.pointee
             found = KernelStatus(
                 enabled: s.enabled, failure: s.failure, daemon: s.pid, rateLimit: s.rate_limit,
@@ -89,11 +91,13 @@ public struct AuditControl: ~Copyable {
         guard sent > 0 else { throw Self.refusal(-sent) }
         var rules: [KernelRule] = []
         var complete = false
+        // libaudit points into the reply, which stays until the next one is asked for.
         try unsafe replies { reply in
             if unsafe reply.pointee.type == UInt16(NLMSG_DONE) {
                 complete = true
                 return false
             }
+            // libaudit points into the reply, which stays until the next one is asked for.
             if unsafe reply.pointee.type == UInt16(AUDIT_LIST_RULES), let data = unsafe reply.pointee.ruledata
             {
                 unsafe rules.append(KernelRule(reading: data))
@@ -105,6 +109,7 @@ public struct AuditControl: ~Copyable {
     }
 
     public func add(_ rule: KernelRule) throws(AuditError) {
+        // The rule as C has it stays for the call.
         let result = unsafe rule.withData {
             unsafe audit_add_rule_data(fd, $0, Int32(rule.list), Int32(rule.action))
         }
@@ -112,6 +117,7 @@ public struct AuditControl: ~Copyable {
     }
 
     public func delete(_ rule: KernelRule) throws(AuditError) {
+        // The rule as C has it stays for the call.
         let result = unsafe rule.withData {
             unsafe audit_delete_rule_data(fd, $0, Int32(rule.list), Int32(rule.action))
         }
@@ -146,19 +152,23 @@ public struct AuditControl: ~Copyable {
         defer { unsafe reply.deallocate() }
         while true {
             var waiting = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+            // As many as are given.
             let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.patience) }
             if ready == 0 { return }
             guard ready > 0 else {
                 throw AuditError(.socketFailed, errno: errno, "Waiting for the kernel failed.")
             }
+            // The reply is of this function alone, and as large as libaudit wants it.
             let length = unsafe audit_get_reply(fd, reply, GET_REPLY_NONBLOCKING, 0)
             if length == -EAGAIN || length == -EINTR || length == 0 { continue }
             guard length > 0 else { throw Self.refusal(-length) }
+            // The reply is of this function alone, and as large as libaudit wants it.
             if unsafe reply.pointee.type == UInt16(NLMSG_ERROR) {
                 let code = unsafe -(reply.pointee.error?.pointee.error ?? 0)
                 if code == 0 { continue }
                 throw Self.refusal(code)
             }
+            // Handed on until it is filled anew.
             if unsafe !body(reply) { return }
         }
     }

@@ -26,6 +26,7 @@ public enum ForeignCalls {
         guard low != 0, let page = unsafe UnsafeMutableRawPointer(bitPattern: UInt(low)) else {
             return -ENOMEM
         }
+        // The page that was just mapped.
         defer { unsafe munmap(page, 4_096) }
         for (index, value) in [domain, type, proto].enumerated() {
             unsafe page.storeBytes(of: value, toByteOffset: index * 4, as: Int32.self)

@@ -27,11 +27,13 @@ public struct MessageSocket: ~Copyable {
     public static func pair() throws(AuditError) -> (Int32, Int32) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
+        // Two descriptors are written, and there is room for two.
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
         }
         var bytes = room
         for end in ends {
+            // C reads a value of the size that is said.
             unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
             unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -59,6 +61,7 @@ public struct MessageSocket: ~Copyable {
             return errno == EAGAIN || errno == ENOBUFS ? .none : .closed
         }
         var bytes = [UInt8](repeating: 0, count: length)
+        // As many bytes as the array has.
         let count = unsafe bytes.withUnsafeMutableBytes { raw in
             SystemText.retrying {
                 unsafe sockaudit_take(descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))

@@ -63,6 +63,7 @@ public enum Privileges {
 
     private static func account() throws(AuditError) -> (uid: uid_t, gid: gid_t) {
         for name in accounts {
+            // C's own entry, read before anything else asks for one; there is one thread yet.
             if let entry = unsafe getpwnam(name) {
                 return unsafe (entry.pointee.pw_uid, entry.pointee.pw_gid)
             }

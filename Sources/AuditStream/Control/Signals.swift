@@ -19,6 +19,7 @@ public struct Signals: ~Copyable {
         guard unsafe pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "Signals could not be blocked.")
         }
+        // C reads and fills the set that it is given.
         let fd = unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard fd >= 0 else {
             throw AuditError(.socketFailed, errno: errno, "No descriptor for signals could be made.")
@@ -28,6 +29,7 @@ public struct Signals: ~Copyable {
 
     private static var requests: sigset_t {
         var set = sigset_t()
+        // C reads and fills the set that it is given.
         unsafe sigemptyset(&set)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, number) }
         return set
@@ -54,6 +56,7 @@ public struct Signals: ~Copyable {
     deinit {
         close(descriptor)
         var old = previous
+        // C reads and fills the set that it is given.
         unsafe pthread_sigmask(SIG_SETMASK, &old, nil)
     }
 
@@ -61,6 +64,7 @@ public struct Signals: ~Copyable {
     public func next() -> Request {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
+        // No more than the size of what is filled.
         guard SystemText.retrying({ unsafe read(descriptor, &info, size) }) == size else { return .none }
         return info.ssi_signo == UInt32(SIGHUP) ? .reopen : .stop(Int32(info.ssi_signo))
     }

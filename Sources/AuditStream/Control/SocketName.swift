@@ -8,6 +8,7 @@ public enum SocketName {
             let count = unsafe getxattr(
                 "/proc/\(pid)/fd/\(fd)", "system.sockprotoname", buffer.baseAddress, buffer.count)
             guard count > 0 else { return nil }
+            // As many bytes as were filled.
             return unsafe String(decoding: buffer.prefix(count).prefix { $0 != 0 }, as: UTF8.self)
         }
     }

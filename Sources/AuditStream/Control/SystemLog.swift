@@ -11,6 +11,7 @@ public enum SystemLog {
     }
 
     public static func write(_ text: String, _ level: Level) {
+        // C reads the text during the call alone.
         unsafe sockaudit_syslog(level == .error ? LOG_ERR : LOG_INFO, text)
     }
 }

@@ -9,6 +9,7 @@ public enum SystemText {
             guard let base = buffer.baseAddress, unsafe strerror_r(code, base, buffer.count) == 0 else {
                 return "unknown error"
             }
+            // C ended it with a zero within the room.
             return unsafe String(cString: base)
         }
         guard let name = unsafe audit_errno_to_name(code) else { return "errno \(code), \(words)" }

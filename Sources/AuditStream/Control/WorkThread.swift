@@ -25,6 +25,7 @@ enum WorkThread {
                     unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().run()
                 }
                 return nil
+                // Held once for the thread, which takes it over.
             }, unsafe held.toOpaque())
         guard code == 0 else {
             unsafe held.release()

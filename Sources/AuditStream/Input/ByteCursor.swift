@@ -1,3 +1,5 @@
+import SockAuditCore
+
 /// Walks through a line of bytes.
 struct ByteCursor {
     private(set) var rest: ArraySlice<UInt8>
@@ -14,7 +16,7 @@ struct ByteCursor {
     }
 
     func starts(_ prefix: StaticString) -> Bool {
-        prefix.withUTF8Buffer { unsafe rest.count >= $0.count && rest.prefix($0.count).elementsEqual($0) }
+        rest.starts(with: prefix.bytes)
     }
 
     mutating func take(_ prefix: StaticString) -> Bool {
@@ -42,8 +44,7 @@ struct ByteCursor {
     }
 
     mutating func skip(past mark: StaticString) -> Bool {
-        let bytes = mark.withUTF8Buffer { unsafe Array($0) }
-        guard let range = rest.firstRange(of: bytes) else { return false }
+        guard let range = rest.firstRange(of: mark.bytes) else { return false }
         rest = rest[range.upperBound...]
         return true
     }

@@ -75,6 +75,7 @@ final class Decompressor {
         var status: Int32 = 0
         let ended = child
         child = 0
+        // C fills the status.
         _ = SystemText.retrying { unsafe waitpid(ended, &status, 0) }
         return status == 0
     }
@@ -83,10 +84,12 @@ final class Decompressor {
         _ program: String, reading fd: Int32, _ path: String
     ) throws(AuditError) -> (Int32, pid_t) {
         var ends: [Int32] = [-1, -1]
+        // Two descriptors are written, and there is room for two.
         guard unsafe pipe(&ends) == 0 else {
             throw AuditError(.spawnFailed, errno: errno, "No pipe could be made to read \(path).")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // Made, used and destroyed here; C copies the paths that it is given.
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }

@@ -75,10 +75,12 @@ public final class FollowedLog {
         }
         if count > 0 {
             position.offset += off_t(count)
+            // As many bytes as were read into the buffer.
             let fresh = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).suffix(Self.tailLength)
             position.tail = unsafe Array((position.tail + fresh).suffix(Self.tailLength))
             current = position
             let isFirst = position.offset == off_t(count)
+            // As many bytes as were read into the buffer.
             return unsafe .bytes(isFirst ? ByteOrderMark.remove(from: buffer, count) : count)
         }
         if waiting.isEmpty {
@@ -96,6 +98,7 @@ public final class FollowedLog {
     private func hasSuccessor(_ position: Position) -> Bool {
         var ours = stat()
         var named = stat()
+        // C fills the struct that it is given.
         return unsafe fstat(position.descriptor, &ours) == 0 && stat(path, &named) == 0 && named.st_size > 0
             && (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)
     }
@@ -105,6 +108,7 @@ public final class FollowedLog {
         if let id = Self.identity(of: position.descriptor) { seen.insert(id) }
         waiting = unseen()
         var info = stat()
+        // C fills the struct that it is given.
         let isGone = unsafe fstat(position.descriptor, &info) == 0 && info.st_nlink == 0
         // Removed as the oldest of its set, which may have happened to others as well.
         if isGone && !waiting.isEmpty { gaps += 1 }
@@ -152,6 +156,7 @@ public final class FollowedLog {
     private func copy(of position: Position) -> Position? {
         guard !position.tail.isEmpty else { return nil }
         for sibling in siblings().reversed() {
+            // C reads the path during the call alone.
             let fd = unsafe open(sibling, O_RDONLY | O_CLOEXEC)
             guard fd >= 0 else { continue }
             var found = position
@@ -171,6 +176,7 @@ public final class FollowedLog {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { String(path[...$0]) } ?? "./"
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        // Of this function alone, and closed at its end.
         guard let directory = unsafe opendir(folder) else { return [] }
         defer { unsafe closedir(directory) }
         var found: [(path: String, changed: Int64)] = []
@@ -182,6 +188,7 @@ public final class FollowedLog {
                 ".-_".contains(other.dropFirst(name.count).prefix(1))
             else { continue }
             var info = stat()
+            // C fills the struct that it is given.
             guard unsafe stat(folder + other, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
             let changed = Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
             found.append((folder + other, changed))
@@ -203,6 +210,7 @@ public final class FollowedLog {
     }
 
     private static func identity(ofFile path: String) -> [UInt8]? {
+        // C reads the path during the call alone.
         let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
@@ -217,11 +225,13 @@ public final class FollowedLog {
 
     private static func size(_ descriptor: Int32) -> off_t {
         var info = stat()
+        // C fills the struct that it is given.
         return unsafe fstat(descriptor, &info) == 0 ? info.st_size : 0
     }
 
     private static func read(_ descriptor: Int32, at offset: off_t, count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
+        // No more than the buffer holds.
         let found = SystemText.retrying { unsafe pread(descriptor, &bytes, count, offset) }
         return Array(bytes.prefix(max(0, found)))
     }

@@ -28,6 +28,7 @@ import Glibc
     }
 
     deinit {
+        // Allocated in init, of this object alone.
         unsafe inflateEnd(stream)
         unsafe stream.deallocate()
         unsafe chunk.deallocate()
@@ -42,6 +43,7 @@ import Glibc
         into out: UnsafeMutableRawBufferPointer,
         _ refill: (UnsafeMutableRawBufferPointer) throws(AuditError) -> Int
     ) throws(AuditError) -> Int {
+        // zlib writes no more than the room that it is told of, which the caller holds.
         unsafe stream.pointee.next_out = out.baseAddress?.assumingMemoryBound(to: UInt8.self)
         unsafe stream.pointee.avail_out = uInt(clamping: out.count)
         while !isDamaged, unsafe stream.pointee.avail_out > 0 {
@@ -56,6 +58,7 @@ import Glibc
             if isBetween, !beginMember() { break }
             if !step() { break }
         }
+        // zlib writes no more than the room that it is told of, which the caller holds.
         return unsafe out.count - Int(stream.pointee.avail_out)
     }
 

@@ -31,6 +31,7 @@ public final class InputFile {
     init(path: String, descriptor fd: Int32) throws(AuditError) {
         self.path = path
         var info = stat()
+        // C fills the struct that it is given.
         let isFile = unsafe fstat(fd, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
         size = isFile ? Int64(info.st_size) : nil
         descriptor = fd
@@ -44,6 +45,7 @@ public final class InputFile {
             return
         }
         var start = [UInt8](repeating: 0, count: Compression.longest)
+        // No more than the buffer holds.
         let count = unsafe pread(fd, &start, start.count, lseek(fd, 0, SEEK_CUR))
         try decide(start.prefix(max(0, count)))
     }
@@ -82,9 +84,11 @@ public final class InputFile {
         isAtStart = false
         var count = 0
         repeat {
+            // The caller's buffer, or what is left of it.
             let more = try unsafe readOn(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
             if more == 0 { break }
             count += more
+            // The caller's buffer, or what is left of it.
         } while unsafe ByteOrderMark.mayFollow(buffer[..<count])
         let text = unsafe ByteOrderMark.remove(from: buffer, count)
         return unsafe text == 0 && count > 0 ? try readOn(into: buffer) : text
@@ -103,6 +107,7 @@ public final class InputFile {
         }
         if !head.isEmpty {
             let count = min(head.count, buffer.count)
+            // No more than the buffer holds.
             unsafe buffer.copyBytes(from: head.prefix(count))
             head.removeFirst(count)
             return count
@@ -111,6 +116,7 @@ public final class InputFile {
         let source = decompressor?.output ?? descriptor
         var raw = 0
         func refill(_ room: UnsafeMutableRawBufferPointer) throws(AuditError) -> Int {
+            // No more than the buffer holds.
             let count = SystemText.retrying { unsafe Glibc.read(source, room.baseAddress, room.count) }
             guard count >= 0 else {
                 throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
@@ -119,12 +125,14 @@ public final class InputFile {
             return count
         }
         defer { taken += Int64(raw) }
+        // The caller's buffer.
         if let count = try unsafe gzip?.read(into: buffer, refill) { return count }
         return try unsafe refill(buffer)
     }
 
     private func readHead() throws(AuditError) -> Int {
         var block = [UInt8](repeating: 0, count: 65_536)
+        // No more than the buffer holds.
         let count = SystemText.retrying { unsafe Glibc.read(descriptor, &block, block.count) }
         guard count >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
@@ -163,6 +171,7 @@ public final class InputFile {
             pollfd(fd: decompressor?.output ?? descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
         ]
+        // As many as are given.
         guard SystemText.retrying({ unsafe poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the input \(path) failed.")
         }

@@ -116,14 +116,17 @@ public enum InputSet {
 
     private static func isFolder(_ path: String) -> Bool {
         var info = stat()
+        // C fills the struct that it is given.
         return unsafe stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func logs(in folder: String) throws(AuditError) -> [File] {
+        // Of this function alone, and closed at its end.
         guard let directory = unsafe opendir(folder) else {
             throw AuditError(
                 .inputFailed, errno: errno, "The folder \(folder) cannot be read; check its permissions.")
         }
+        // Of this function alone, and closed at its end.
         defer { unsafe closedir(directory) }
         var found: [(path: String, number: Int)] = []
         while let entry = unsafe readdir(directory) {
@@ -157,6 +160,7 @@ public enum InputSet {
 
     private static func file(_ path: String) -> File {
         var info = stat()
+        // C fills the struct that it is given.
         guard path != "-", unsafe stat(path, &info) == 0 else { return File(path: path) }
         let identity = File.Identity(device: info.st_dev, inode: info.st_ino)
         switch info.st_mode & S_IFMT {
@@ -180,20 +184,24 @@ public enum InputSet {
         var first: Int64?
         var newest: Int64?
         func note(_ line: UnsafeBufferPointer<UInt8>) {
+            // The block, and a line of it, for the call alone.
             guard let stamp = unsafe RecordStamp.milliseconds(line) else { return }
             first = first ?? stamp
             newest = max(newest ?? stamp, stamp)
         }
         var block = [UInt8](repeating: 0, count: 65_536)
         for _ in 0..<mostBlocks where first == nil {
+            // The block, and a line of it, for the call alone.
             let count = try? unsafe block.withUnsafeMutableBytes { bytes throws(AuditError) in
                 try unsafe file.read(into: bytes)
             }
             guard let count, count > 0 else { break }
+            // As many bytes as were read.
             unsafe block[..<count].withUnsafeBufferPointer { bytes in
                 unsafe splitter.push(bytes) { unsafe note($0) }
             }
         }
+        // The block, and a line of it, for the call alone.
         if first == nil { unsafe splitter.finish { unsafe note($0) } }
         return (first, newest)
     }

@@ -1,3 +1,5 @@
+import SockAuditCore
+
 /// Reads `journalctl -o export`: entries of NAME=VALUE lines with a blank line behind each, and values
 /// that are no text as NAME, a length in eight bytes (little endian) and the bytes.
 ///
@@ -31,8 +33,9 @@ struct JournalExport {
     private var hasOwn = false
 
     mutating func push(_ block: UnsafeRawBufferPointer, _ body: (Entry) -> Void) {
-        var rest = unsafe block[...]
-        while unsafe !rest.isEmpty { unsafe rest = step(rest, body) }
+        // Of use for this call alone.
+        var rest = unsafe Bytes(block)[...]
+        while !rest.isEmpty { rest = step(rest, body) }
     }
 
     /// The end of the input: an entry without its blank line counts too.
@@ -45,20 +48,20 @@ struct JournalExport {
     }
 
     private mutating func step(
-        _ rest: Slice<UnsafeRawBufferPointer>, _ body: (Entry) -> Void
-    ) -> Slice<UnsafeRawBufferPointer> {
+        _ rest: Slice<Bytes>, _ body: (Entry) -> Void
+    ) -> Slice<Bytes> {
         switch place {
         case .line:
-            guard let newline = unsafe rest.firstIndex(of: 0x0A) else {
-                unsafe keep(rest)
-                return unsafe rest[rest.endIndex...]
+            guard let newline = rest.firstIndex(of: 0x0A) else {
+                keep(rest)
+                return rest[rest.endIndex...]
             }
-            unsafe keep(rest[..<newline])
+            keep(rest[..<newline])
             endLine(body)
-            return unsafe rest[(newline + 1)...]
+            return rest[(newline + 1)...]
         case .length(let name):
-            let part = unsafe rest.prefix(8 - buffer.count)
-            unsafe buffer += part
+            let part = rest.prefix(8 - buffer.count)
+            buffer += part
             if buffer.count == 8 {
                 let length = buffer.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
                 buffer = []
@@ -66,28 +69,28 @@ struct JournalExport {
                 place = length == 0 ? .newline : .data(name: name, left: length)
                 if length == 0 { set(name, []) }
             }
-            return unsafe rest.dropFirst(part.count)
+            return rest.dropFirst(part.count)
         case .data(let name, let left):
-            let part = unsafe rest.prefix(Int(clamping: left))
-            unsafe keep(part)
-            let after = unsafe left - UInt64(part.count)
+            let part = rest.prefix(Int(clamping: left))
+            keep(part)
+            let after = left - UInt64(part.count)
             place = after == 0 ? .newline : .data(name: name, left: after)
             if after == 0 {
                 set(name, buffer)
                 buffer = []
                 isTooLong = false
             }
-            return unsafe rest.dropFirst(part.count)
+            return rest.dropFirst(part.count)
         case .newline:
             place = .line
-            return unsafe rest.dropFirst()
+            return rest.dropFirst()
         }
     }
 
-    private mutating func keep(_ part: Slice<UnsafeRawBufferPointer>) {
-        if unsafe buffer.count + part.count > LineSplitter.longest { isTooLong = true }
+    private mutating func keep(_ part: Slice<Bytes>) {
+        if buffer.count + part.count > LineSplitter.longest { isTooLong = true }
         if isTooLong { return }
-        unsafe buffer += part
+        buffer += part
     }
 
     private mutating func endLine(_ body: (Entry) -> Void) {

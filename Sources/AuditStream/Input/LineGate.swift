@@ -1,4 +1,4 @@
-import Glibc
+import SockAuditCore
 
 /// Decides line by line what may go into the parser. Pure: bytes in, verdict out.
 ///
@@ -15,44 +15,44 @@ public enum LineGate {
         case blank
     }
 
-    public static func judge(_ line: UnsafeBufferPointer<UInt8>) -> Kind {
-        var rest = unsafe line[...]
-        while let last = unsafe rest.last, last == 0x0D || last == 0x20 { unsafe rest = rest.dropLast() }
-        if unsafe rest.isEmpty || starts(rest, "----") || starts(rest, "time->") { return .blank }
-        if unsafe starts(rest, "node=") {
-            guard let space = unsafe rest.firstIndex(of: 0x20) else { return .damaged }
-            unsafe rest = rest[rest.index(after: space)...]
-            if unsafe !starts(rest, "type=") { return .damaged }
+    public static func judge(_ line: some BidirectionalCollection<UInt8>) -> Kind {
+        var rest = line[...]
+        while let last = rest.last, last == 0x0D || last == 0x20 { rest = rest.dropLast() }
+        if rest.isEmpty || starts(rest, "----") || starts(rest, "time->") { return .blank }
+        if starts(rest, "node=") {
+            guard let space = rest.firstIndex(of: 0x20) else { return .damaged }
+            rest = rest[rest.index(after: space)...]
+            if !starts(rest, "type=") { return .damaged }
         }
-        guard unsafe starts(rest, "type=") else { return .foreign }
-        unsafe rest = rest.dropFirst(5)
-        guard let space = unsafe rest.firstIndex(of: 0x20), unsafe space > rest.startIndex else {
+        guard starts(rest, "type=") else { return .foreign }
+        rest = rest.dropFirst(5)
+        guard let space = rest.firstIndex(of: 0x20), space > rest.startIndex else {
             return .damaged
         }
-        unsafe rest = rest[rest.index(after: space)...]
-        guard unsafe starts(rest, "msg=audit(") else { return .damaged }
-        unsafe rest = rest.dropFirst(10)
-        guard unsafe number(&rest, then: ".", digits: 1...11), unsafe number(&rest, then: ":", digits: 3...3),
-            unsafe number(&rest, then: ")", digits: 1...10)
+        rest = rest[rest.index(after: space)...]
+        guard starts(rest, "msg=audit(") else { return .damaged }
+        rest = rest.dropFirst(10)
+        guard number(&rest, then: ".", digits: 1...11), number(&rest, then: ":", digits: 3...3),
+            number(&rest, then: ")", digits: 1...10)
         else { return .damaged }
-        return unsafe rest.first == UInt8(ascii: ":") ? .record : .damaged
+        return rest.first == UInt8(ascii: ":") ? .record : .damaged
     }
 
-    private static func starts(_ text: Slice<UnsafeBufferPointer<UInt8>>, _ prefix: StaticString) -> Bool {
-        prefix.withUTF8Buffer { unsafe text.count >= $0.count && text.prefix($0.count).elementsEqual($0) }
+    private static func starts(_ text: some Collection<UInt8>, _ prefix: StaticString) -> Bool {
+        text.starts(with: prefix.bytes)
     }
 
     /// Takes as many digits as may be there, and the mark behind them.
-    private static func number(
-        _ text: inout Slice<UnsafeBufferPointer<UInt8>>, then mark: Unicode.Scalar, digits: ClosedRange<Int>
-    ) -> Bool {
+    private static func number<Text: Collection<UInt8>>(
+        _ text: inout Text, then mark: Unicode.Scalar, digits: ClosedRange<Int>
+    ) -> Bool where Text.SubSequence == Text {
         var count = 0
-        while let byte = unsafe text.first, (0x30...0x39).contains(byte) {
-            unsafe text = text.dropFirst()
+        while let byte = text.first, (0x30...0x39).contains(byte) {
+            text = text.dropFirst()
             count += 1
         }
-        guard digits.contains(count), unsafe text.first == UInt8(ascii: mark) else { return false }
-        unsafe text = text.dropFirst()
+        guard digits.contains(count), text.first == UInt8(ascii: mark) else { return false }
+        text = text.dropFirst()
         return true
     }
 }

@@ -49,6 +49,7 @@ public struct LineSplitter {
     public mutating func push(
         _ block: UnsafeBufferPointer<UInt8>, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) {
+        // The caller holds the block.
         unsafe cut(UnsafeRawBufferPointer(block)) { line, _ in unsafe Self.judge(line, record) }
     }
 
@@ -59,6 +60,7 @@ public struct LineSplitter {
 
     @inline(__always)
     mutating func cut(_ block: UnsafeRawBufferPointer, _ judge: Judge) {
+        // The caller holds the block.
         if isAtStart || journal != nil, unsafe cutJournal(block, judge) { return }
         guard var at = block.baseAddress else { return }
         let end = unsafe at + block.count
@@ -70,16 +72,19 @@ public struct LineSplitter {
                 unsafe cutCarried(judge)
             }
             skipping = false
+            // Between the block's ends.
             unsafe at = next
         }
         if skipping { return }
         if carry.isEmpty {
+            // Between the block's ends.
             while let found = unsafe memchr(at, 0x0A, end - at) {
                 let next = unsafe UnsafeRawPointer(found) + 1
                 unsafe count(UnsafeRawBufferPointer(start: at, count: next - at), judge, stays: true)
                 unsafe at = next
             }
         }
+        // Between the block's ends.
         unsafe carry.append(contentsOf: UnsafeRawBufferPointer(start: at, count: end - at))
         if carry.count > Self.longest {
             counters.damaged += 1
@@ -101,16 +106,19 @@ public struct LineSplitter {
         isAtStart = true
         if var ending = journal {
             journal = nil
+            // The array stays for the call.
             return ending.finish { unsafe count($0, judge) }
         }
         guard !carry.isEmpty else { return }
         carry.append(0x0A)
+        // The array stays for the call.
         unsafe cutCarried(judge)
     }
 
     private mutating func cutCarried(_ judge: Judge) {
         let line = carry
         carry.removeAll(keepingCapacity: true)
+        // The array stays for the call.
         unsafe line.withUnsafeBytes { unsafe count($0, judge, stays: false) }
     }
 
@@ -120,6 +128,7 @@ public struct LineSplitter {
         if unsafe block.isEmpty { return true }
         var start: [UInt8] = []
         if isAtStart {
+            // The caller holds the block.
             let head = unsafe carry + block.prefix(JournalExport.magic.count)
             if head.count < JournalExport.magic.count, JournalExport.magic.starts(with: head) {
                 unsafe carry += block
@@ -132,6 +141,7 @@ public struct LineSplitter {
         }
         guard var reading = journal else { return false }
         journal = nil
+        // The array stays for the call.
         unsafe start.withUnsafeBytes { unsafe reading.push($0) { unsafe count($0, judge) } }
         unsafe reading.push(block) { unsafe count($0, judge) }
         journal = reading
@@ -147,6 +157,7 @@ public struct LineSplitter {
             let header = Array("Jan 1 00:00:00 ".utf8) + host + [0x20] + identifier + Array(": ".utf8)
             line = header + message.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
         }
+        // The array stays for the call.
         unsafe line.withUnsafeBytes { unsafe count($0, judge, stays: false) }
     }
 
@@ -156,15 +167,18 @@ public struct LineSplitter {
             counters.damaged += 1
             return
         }
+        // The caller holds the line.
         switch unsafe judge(line, stays) {
         case .record: counters.records += 1
         case .damaged: counters.damaged += 1
+        // The caller holds the line.
         case .foreign: unsafe unwrap(line, judge)
         case .blank: break
         }
     }
 
     private mutating func unwrap(_ line: UnsafeRawBufferPointer, _ judge: Judge) {
+        // Without its newline: a line has one.
         switch unsafe WrappedLine.unwrap(UnsafeRawBufferPointer(rebasing: line.dropLast()), &header) {
         case .none: counters.foreign += 1
         case .unstamped: counters.unstamped += 1
@@ -176,6 +190,7 @@ public struct LineSplitter {
             if lostBefore.count > 1_024 { lostBefore = [:] }
             lostBefore[host] = count
         case .record(let record):
+            // The array stays for the call.
             switch unsafe record.withUnsafeBytes({ unsafe judge($0, false) }) {
             case .record: counters.records += 1
             default: counters.damaged += 1
@@ -188,6 +203,7 @@ public struct LineSplitter {
     static func judge(
         _ line: UnsafeRawBufferPointer, _ record: (UnsafeBufferPointer<UInt8>) -> Void
     ) -> LineGate.Kind {
+        // Bytes are bytes; a line has its newline at least.
         let line = unsafe line.bindMemory(to: UInt8.self)
         let text = unsafe UnsafeBufferPointer(rebasing: line.dropLast())
         let kind = unsafe LineGate.judge(text)

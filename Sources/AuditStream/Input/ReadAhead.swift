@@ -55,6 +55,7 @@ public final class ReadAhead {
         }
         if isOver { return .end }
         guard try shared.filled.wait(or: stop) else { return .stopped }
+        // There are two; this one is ours until it is given back, and so many bytes of it were filled.
         let slot = unsafe shared.slots[taken & 1]
         switch slot.result {
         case .failure(let error):
@@ -66,6 +67,7 @@ public final class ReadAhead {
         case .success(let count):
             taken += 1
             holdsBlock = true
+            // There are two; this one is ours until it is given back, and so many bytes of it were filled.
             return unsafe .block(
                 UnsafeRawBufferPointer(rebasing: slot.bytes[..<count]), position: slot.position)
         }
@@ -96,14 +98,17 @@ public final class ReadAhead {
         self.empty = empty
         self.filled = filled
         self.end = end
+        // Given back in deinit.
         unsafe slots = .allocate(capacity: 2)
         for index in 0..<2 {
             let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 64)
+            // Once for each of the two.
             unsafe slots.initializeElement(at: index, to: Slot(bytes: bytes))
         }
     }
 
     deinit {
+        // Both threads are done with it, and both slots were initialized.
         for index in 0..<2 { unsafe slots[index].bytes.deallocate() }
         unsafe slots.deinitialize()
         unsafe slots.deallocate()
@@ -115,6 +120,7 @@ public final class ReadAhead {
     func fill() {
         var place = 0
         while (try? empty.wait(or: end.descriptor)) ?? false {
+            // There are two; this one is ours until it is posted.
             let result = unsafe read(into: slots[place & 1].bytes)
             guard let result else { return }
             unsafe slots[place & 1].result = result
@@ -129,6 +135,7 @@ public final class ReadAhead {
     private func read(into bytes: UnsafeMutableRawBufferPointer) -> Result<Int, AuditError>? {
         do throws(AuditError) {
             if try file.wait(or: end.descriptor) == .stopped { return nil }
+            // There are two; this one is ours until it is posted.
             return unsafe .success(try file.read(into: bytes))
         } catch {
             return .failure(error)
@@ -160,11 +167,13 @@ private final class Counter: Sendable {
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: other, events: Int16(POLLIN), revents: 0),
         ]
+        // As many as are given.
         guard SystemText.retrying({ unsafe poll(&waiting, 2, -1) }) >= 0 else {
             throw AuditError(.inputFailed, errno: errno, "Waiting for the thread that reads failed.")
         }
         if waiting[1].revents != 0 { return false }
         var count: UInt64 = 0
+        // Eight bytes, as eventfd(2) has them.
         return SystemText.retrying { unsafe read(descriptor, &count, 8) } == 8
     }
 }

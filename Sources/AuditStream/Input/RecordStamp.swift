@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// When a record says that its call was entered. For what to read and in which order only: events bring
 /// their own.
@@ -8,17 +9,19 @@ public enum RecordStamp {
     /// - Parameter line: a record as ``LineGate`` lets it through.
     /// - Returns: milliseconds since the epoch.
     public static func milliseconds(_ line: UnsafeBufferPointer<UInt8>) -> Int64? {
+        // Both of use for this call alone.
         guard let start = unsafe end(ofMark: line) else { return nil }
+        let line = unsafe Bytes(line)
         var seconds: Int64 = 0
         var index = start
-        while index < line.count, unsafe line[index] != UInt8(ascii: ".") {
-            guard let digit = unsafe digit(line[index]), index - start < 12 else { return nil }
+        while index < line.count, line[index] != UInt8(ascii: ".") {
+            guard let digit = digit(line[index]), index - start < 12 else { return nil }
             seconds = seconds * 10 + digit
             index += 1
         }
-        guard index + 3 < line.count, let a = unsafe digit(line[index + 1]),
-            let b = unsafe digit(line[index + 2]),
-            let c = unsafe digit(line[index + 3])
+        guard index + 3 < line.count, let a = digit(line[index + 1]),
+            let b = digit(line[index + 2]),
+            let c = digit(line[index + 3])
         else { return nil }
         return seconds * 1_000 + a * 100 + b * 10 + c
     }

@@ -55,16 +55,19 @@ enum WrappedLine {
     private static func remembered(_ line: UnsafeRawBufferPointer, _ memory: Memory) -> [UInt8]? {
         let length = memory.header.count
         guard length > 0, line.count > length, let start = line.baseAddress,
+            // As many bytes as the line was found to have more than.
             unsafe memory.header.withUnsafeBytes({
                 unsafe $0.baseAddress.map { unsafe memcmp($0, start, length) }
             }) == 0,
             unsafe (0x41...0x5A).contains(line[length])
         else { return nil }
         var end = line.count
+        // Below the line's count.
         while end > length, unsafe line[end - 1] == 0x0D || line[end - 1] == 0x20 { end -= 1 }
         var record: [UInt8] = []
         record.reserveCapacity(memory.node.count + end - length + 6)
         record += memory.node
+        // Between the line's ends: a header is longer than its type=.
         unsafe record += UnsafeRawBufferPointer(rebasing: line[(length - 5)..<end])
         restoreSeparator(&record)
         record.append(0x0A)

@@ -20,6 +20,7 @@ struct CallScan {
     private var place = 0
 
     var caller: Caller {
+        // A place that the cache gave.
         @inline(__always) get { unsafe callers.callers[place] }
     }
 
@@ -59,12 +60,14 @@ struct CallScan {
 
     @inline(__always)
     private mutating func readArch(_ cursor: inout TextCursor) -> UInt32? {
+        // Sixteen bytes are there, and eight are read.
         guard unsafe cursor.end - cursor.at >= 16 else { return nil }
         let text = unsafe cursor.at.loadUnaligned(as: UInt64.self)
         if text == lastArch.text {
             unsafe cursor.at += 8
             return lastArch.elf
         }
+        // Sixteen bytes are there, and eight are read.
         let start = unsafe cursor.at
         guard let elf = cursor.hexadecimal().flatMap(UInt32.init(exactly:)) else { return nil }
         if unsafe cursor.at - start == 8 { lastArch = (text, elf) }
@@ -136,6 +139,7 @@ struct Caller {
 
     init(names: NameTable) {
         self.names = names
+        // Given back by deallocate(), which the owner calls once.
         unsafe texts = .allocate(byteCount: Self.places * Self.room, alignment: 16)
         unsafe turn = .allocate(capacity: 1)
         unsafe turn.initialize(to: false)
@@ -146,6 +150,7 @@ struct Caller {
     }
 
     func deallocate() {
+        // Allocated in init; no copy is used after the owner has gone.
         unsafe texts.deallocate()
         unsafe turn.deallocate()
         unsafe lengths.deallocate()
@@ -161,23 +166,28 @@ struct Caller {
         let first = seed & (Self.places - 1)
         let second = seed >> 8 & (Self.places - 1)
         if isKept(cursor, first) {
+            // So many bytes were found to be there, and the same.
             unsafe cursor.at += lengths[first]
             return first
         }
         if isKept(cursor, second) {
+            // So many bytes were found to be there, and the same.
             unsafe cursor.at += lengths[second]
             return second
         }
+        // One value; both places are less than there are of them.
         unsafe turn.pointee.toggle()
         return unsafe readAnew(&cursor, turn.pointee || lengths[first] == 0 ? first : second)
     }
 
     func forget() {
+        // All that was allocated.
         unsafe lengths.update(repeating: 0, count: Self.places)
     }
 
     @inline(__always)
     private func isKept(_ cursor: TextCursor, _ place: Int) -> Bool {
+        // A place is less than there are; more bytes than are compared are there.
         let length = unsafe lengths[place]
         return unsafe length > 0 && cursor.end - cursor.at > length
             && memcmp(cursor.at, texts + place * Self.room, length) == 0
@@ -190,6 +200,7 @@ struct Caller {
         let rest = unsafe cursor.end - cursor.at
         guard rest >= 112 else { return 0 }
         func word(_ offset: Int) -> UInt64 {
+            // No offset but those below, each of which was found to be within the line.
             unsafe cursor.at.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
         }
         var seed = UInt64(rest) &* 0x9E37_79B9_7F4A_7C15 ^ word(6)
@@ -201,6 +212,7 @@ struct Caller {
     }
 
     private func readAnew(_ cursor: inout TextCursor, _ place: Int) -> Int? {
+        // Sixteen bytes are there, and eight are read.
         let start = unsafe cursor.at
         guard let caller = parse(&cursor) else { return nil }
         let length = unsafe cursor.at - start
@@ -220,27 +232,27 @@ struct Caller {
             cursor.skip(" egid="), cursor.skip(" sgid="), cursor.skip(" fsgid="), cursor.take(" tty="),
             cursor.skipWord(), cursor.take(" ses="),
             let session = cursor.decimal(digits: 10).flatMap(UInt32.init(exactly:)), cursor.take(" comm="),
-            let comm = unsafe cursor.untrusted(), cursor.take(" exe=")
+            let comm = cursor.untrusted(), cursor.take(" exe=")
         else { return nil }
         if cursor.take("(null)") {
             caller.exe = .none
         } else {
-            guard let exe = unsafe cursor.untrusted() else { return nil }
-            caller.exe = unsafe name(exe)
+            guard let exe = cursor.untrusted() else { return nil }
+            caller.exe = name(exe)
         }
         guard Self.isEnd(cursor.byte) else { return nil }
         caller.auid = auid
         caller.uid = uid
         caller.session = session
-        caller.comm = unsafe name(comm)
+        caller.comm = name(comm)
         return caller
     }
 
-    private func name(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        if unsafe value.first == UInt8(ascii: "\"") {
-            return unsafe names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+    private func name(_ value: Bytes) -> NameID {
+        if value.first == UInt8(ascii: "\"") {
+            return names.intern(value.part(1..<(value.count - 1)))
         }
-        return unsafe names.intern(UntrustedText.decode(value))
+        return names.intern(UntrustedText.decode(value))
     }
 
     /// Where a field ends: at a blank, at the line's end, or where ENRICHED appends its own.

@@ -35,14 +35,55 @@ struct AssembledEvent {
     /// There is text of it in ``EventAssembly/lines``.
     var hasLines = false
     var event = AuditEvent(serial: 0, stamp: 0, pid: 0, operation: .exitThread)
+
+    @inline(__always)
+    mutating func begin(_ stamp: Int64, seconds: Int64, _ serial: UInt64, _ node: NameID) {
+        state = .building
+        outcome = .nothing
+        isCall = false
+        hasTitle = false
+        isFollowed = false
+        isOurs = false
+        isOdd = false
+        awaited = 0
+        hasLines = false
+        self.seconds = seconds
+        event.node = node
+        event.stamp = stamp
+        event.serial = serial
+    }
+
+    /// What the SYSCALL record says.
+    @inline(__always)
+    mutating func take(_ scan: CallScan) {
+        isFollowed = true
+        switch OperationBuilder.build(scan.call, scan.fields) {
+        case .nothing: outcome = .nothing
+        case .malformed: outcome = .malformed
+        case .operation(let operation):
+            let caller = scan.caller
+            outcome = .operation
+            event.pid = scan.pid
+            event.ppid = scan.ppid
+            event.uid = caller.uid
+            event.auid = caller.auid
+            event.session = caller.session
+            event.comm = caller.comm
+            event.exe = caller.exe
+            event.script = .none
+            event.operation = operation
+            event.kind = scan.call == .socket ? OperationBuilder.kind(scan.call, scan.fields) : .unknown
+        }
+    }
 }
 
 /// Puts records together to events as libauparse does (au_auparse_next_event, auparse/auparse.c), for
 /// what counts as one event, and in which order they come out, is what it makes of them.
 ///
 /// An event is given out when nothing more is waited for and no older one is still waiting.
-@safe struct EventAssembly: ~Copyable {
-    private struct Key {
+struct EventAssembly: ~Copyable {
+    // Not private: Slots stands in another file, and the compiler (6.3.1) loses a private type on the way there.
+    struct Key {
         var stamp: Int64
         var serial: UInt64
         /// The place of the event. libauparse takes the lowest that is free, and of two events with one
@@ -57,16 +98,13 @@ struct AssembledEvent {
         }
     }
 
-    /// By place. Raw memory: every record touches one of them, and an array asks each time whether it is
-    /// shared.
-    private(set) var events: UnsafeMutablePointer<AssembledEvent>
-    private var places = EventAssembly.few
+    /// By place.
+    var events = Slots(AssembledEvent(), count: EventAssembly.few)
     /// By place, for a few of them: records as lines of a log. For an odd event all that matter, for another
     /// its SYSCALL record, once a later event's has come.
     private var lines: [Int: [UInt8]] = [:]
-    /// All that are not given out, oldest first, from `head` to before `tail`. Raw for the same reason.
-    private var order: UnsafeMutablePointer<Key>
-    private var room = 4 * EventAssembly.few
+    /// All that are not given out, oldest first, from `head` to before `tail`.
+    private var order = Slots(Key(stamp: 0, serial: 0, place: 0), count: 4 * EventAssembly.few)
     private var head = 0
     private var tail = 0
     /// A bit for each place that is free, lowest place first: the first 64, and the others.
@@ -82,14 +120,6 @@ struct AssembledEvent {
     /// - Parameter patience: seconds after which an event that waits is given out as it is.
     init(patience: Int64) {
         self.patience = patience
-        unsafe events = .allocate(capacity: places)
-        unsafe events.initialize(repeating: AssembledEvent(), count: places)
-        unsafe order = .allocate(capacity: room)
-    }
-
-    deinit {
-        unsafe events.deallocate()
-        unsafe order.deallocate()
     }
 
     /// Events that are not given out.
@@ -99,16 +129,16 @@ struct AssembledEvent {
     @inline(__always)
     func find(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
         guard head < tail else { return nil }
-        let last = unsafe order[tail - 1]
+        let last = order[tail - 1]
         if last.stamp < stamp || (last.stamp == stamp && last.serial < serial) { return nil }
         return search(stamp, serial, node)
     }
 
     private func search(_ stamp: Int64, _ serial: UInt64, _ node: NameID) -> Int? {
         var index = lowerBound(Key(stamp: stamp, serial: serial, place: -1))
-        while index < tail, unsafe order[index].stamp == stamp, unsafe order[index].serial == serial {
-            let place = unsafe Int(order[index].place)
-            if unsafe events[place].state == .building && events[place].event.node == node { return place }
+        while index < tail, order[index].stamp == stamp, order[index].serial == serial {
+            let place = Int(order[index].place)
+            if events[place].state == .building && events[place].event.node == node { return place }
             index += 1
         }
         return nil
@@ -116,62 +146,41 @@ struct AssembledEvent {
 
     /// Those that are not given out.
     func forEach(_ body: (AuditEvent) -> Void) {
-        for index in head..<tail { unsafe body(events[Int(order[index].place)].event) }
+        for index in head..<tail { body(events[Int(order[index].place)].event) }
     }
 
     @inline(__always)
-    func isBuilding(_ place: Int) -> Bool { unsafe events[place].state == .building }
+    func isBuilding(_ place: Int) -> Bool { events[place].state == .building }
 
     /// - Returns: the new event's place.
     @inline(__always)
     mutating func begin(_ stamp: Int64, seconds: Int64, _ serial: UInt64, _ node: NameID) -> Int {
         let place = takePlace()
-        let event = unsafe events + place
-        unsafe event.pointee.state = .building
-        unsafe event.pointee.outcome = .nothing
-        unsafe event.pointee.isCall = false
-        unsafe event.pointee.hasTitle = false
-        unsafe event.pointee.isFollowed = false
-        unsafe event.pointee.isOurs = false
-        unsafe event.pointee.isOdd = false
-        unsafe event.pointee.awaited = 0
-        unsafe event.pointee.hasLines = false
-        unsafe event.pointee.seconds = seconds
-        unsafe event.pointee.event.node = node
-        unsafe event.pointee.event.stamp = stamp
-        unsafe event.pointee.event.serial = serial
+        events[place].begin(stamp, seconds: seconds, serial, node)
         deadline = min(deadline, seconds + patience)
         let key = Key(stamp: stamp, serial: serial, place: Int32(truncatingIfNeeded: place))
-        if tail == room { makeRoom() }
-        if head < tail, unsafe key < order[tail - 1] {
+        if tail == order.count { makeRoom() }
+        if head < tail, key < order[tail - 1] {
             let index = lowerBound(key)
-            unsafe (order + index + 1).update(from: order + index, count: tail - index)
-            unsafe order[index] = key
+            order.copy(index..<tail, to: index + 1)
+            order[index] = key
         } else {
-            unsafe order[tail] = key
+            order[tail] = key
         }
         tail += 1
         return place
     }
 
     private mutating func makeRoom() {
-        let count = tail - head
-        if head < room / 2 {
-            let more = UnsafeMutablePointer<Key>.allocate(capacity: room * 2)
-            unsafe more.update(from: order + head, count: count)
-            unsafe order.deallocate()
-            unsafe order = more
-            room *= 2
-        } else {
-            unsafe order.update(from: order + head, count: count)
-        }
+        if head < order.count / 2 { order.double(Key(stamp: 0, serial: 0, place: 0)) }
+        order.copy(head..<tail, to: 0)
+        tail -= head
         head = 0
-        tail = count
     }
 
     @inline(__always)
     mutating func end(_ place: Int) {
-        unsafe events[place].state = .complete
+        events[place].state = .complete
         complete += 1
     }
 
@@ -186,9 +195,9 @@ struct AssembledEvent {
     private mutating func endOld(_ seconds: Int64) {
         deadline = .max
         for index in head..<tail {
-            let place = unsafe Int(order[index].place)
-            guard unsafe events[place].state == .building else { continue }
-            let began = unsafe events[place].seconds
+            let place = Int(order[index].place)
+            guard events[place].state == .building else { continue }
+            let began = events[place].seconds
             guard seconds == .max || began + patience <= seconds else {
                 // The rest is younger.
                 deadline = began + patience
@@ -203,9 +212,9 @@ struct AssembledEvent {
     @inline(__always)
     mutating func next() -> Int? {
         guard complete > 0 else { return nil }
-        let place = unsafe Int(order[head].place)
-        guard unsafe events[place].state == .complete else { return nil }
-        unsafe events[place].state = .none
+        let place = Int(order[head].place)
+        guard events[place].state == .complete else { return nil }
+        events[place].state = .none
         if place < 64 {
             free |= 1 << UInt64(place)
         } else {
@@ -225,10 +234,10 @@ struct AssembledEvent {
     }
 
     private mutating func takeHighPlace() -> Int {
-        if places < 64 {
-            let place = places
-            grow()
-            free = ~0 << UInt64(place + 1) & (places < 64 ? 1 << UInt64(places) - 1 : .max)
+        if events.count < 64 {
+            let place = events.count
+            events.double(AssembledEvent())
+            free = ~0 << UInt64(place + 1) & (events.count < 64 ? 1 << UInt64(events.count) - 1 : .max)
             return place
         }
         for index in moreFree.indices where moreFree[index] != 0 {
@@ -236,31 +245,23 @@ struct AssembledEvent {
             moreFree[index] &= moreFree[index] - 1
             return (index + 1) * 64 + bit
         }
-        let place = places
-        grow()
+        let place = events.count
+        events.double(AssembledEvent())
         moreFree += Array(repeating: UInt64.max, count: place / 64)
         moreFree[place / 64 - 1] -= 1
         return place
     }
 
-    private mutating func grow() {
-        let more = UnsafeMutablePointer<AssembledEvent>.allocate(capacity: places * 2)
-        unsafe more.initialize(repeating: AssembledEvent(), count: places * 2)
-        unsafe more.update(from: events, count: places)
-        unsafe events.deallocate()
-        unsafe events = more
-        places *= 2
-    }
-
     // MARK: text
 
     mutating func keep(_ text: UnsafeRawBufferPointer, of place: Int) {
+        // Copied; it lies where the caller says.
         unsafe lines[place, default: []].append(contentsOf: text)
-        unsafe events[place].hasLines = true
+        events[place].hasLines = true
     }
 
     mutating func takeLines(of place: Int) -> [UInt8] {
-        unsafe events[place].hasLines = false
+        events[place].hasLines = false
         return lines.removeValue(forKey: place) ?? []
     }
 
@@ -269,7 +270,7 @@ struct AssembledEvent {
         var high = tail
         while low < high {
             let middle = (low + high) >> 1
-            if unsafe order[middle] < key { low = middle + 1 } else { high = middle }
+            if order[middle] < key { low = middle + 1 } else { high = middle }
         }
         return low
     }

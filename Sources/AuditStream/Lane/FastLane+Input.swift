@@ -25,6 +25,7 @@ extension FastLane {
 
     @inline(__always) @discardableResult
     mutating func take(_ line: UnsafeRawBufferPointer, stays: Bool) -> LineGate.Kind {
+        // A line has at least its newline, and all is read between its ends.
         let start = unsafe line.baseAddress.unsafelyUnwrapped
         let end = unsafe start + line.count
         if divertsNodes, unsafe start.load(as: UInt8.self) == UInt8(ascii: "n"),
@@ -40,6 +41,7 @@ extension FastLane {
                 return .record
             }
         }
+        // A record is not empty; it stays for the call.
         return unsafe LineSplitter.judge(line) { record in
             let bytes = UnsafeRawBufferPointer(record)
             let start = unsafe bytes.baseAddress.unsafelyUnwrapped

@@ -29,10 +29,10 @@ extension FastLane {
         // Where command lines are read, they come last.
         if wantsScripts { return role.ends || role.kind == .title }
         switch role.kind {
-        case .call: return unsafe assembly.events[place].awaited == 0
+        case .call: return assembly.events[place].awaited == 0
         case .socketcall, .pair:
-            unsafe assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
-            return unsafe assembly.events[place].awaited == 0
+            assembly.events[place].awaited &= ~(role.kind == .pair ? Awaited.pair : Awaited.socketcall)
+            return assembly.events[place].awaited == 0
         default: return role.ends
         }
     }
@@ -64,15 +64,19 @@ extension FastLane {
 
     init() {}
 
+    // Of this value alone.
     deinit { unsafe memory?.deallocate() }
 
+    // So many bytes were written.
     var text: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: memory, count: length) }
 
     mutating func write(_ type: UInt16, _ message: UnsafeRawBufferPointer) {
+        // Of this value alone, and given back with it.
         let memory = unsafe self.memory ?? .allocate(byteCount: Self.room, alignment: 16)
         unsafe self.memory = memory
         if type != self.type {
             let name = Array("type=\(RecordType.name(type)) msg=".utf8.prefix(128))
+            // A name is cut at 128 bytes, and there is room for 256 more than a message.
             unsafe name.withUnsafeBytes {
                 unsafe memory.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: name.count)
             }
@@ -80,6 +84,7 @@ extension FastLane {
             self.type = type
         }
         var count = min(message.count, Self.room - 1 - prefix)
+        // Below the count, which the message has and the room allows.
         while count > 0, unsafe message[count - 1] == 0 || message[count - 1] == 0x0A { count -= 1 }
         if count > 0 {
             unsafe (memory + prefix).copyMemory(from: message.baseAddress.unsafelyUnwrapped, byteCount: count)

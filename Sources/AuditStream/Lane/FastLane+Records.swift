@@ -14,6 +14,7 @@ extension FastLane {
             return false
         }
         let role = head.role
+        // The line between its ends, which the caller holds; so for all that is handed on below.
         let line = unsafe UnsafeRawBufferPointer(start: start, count: end - start)
         let place: Int
         var isNew = false
@@ -36,6 +37,7 @@ extension FastLane {
         last = place
         switch role.kind {
         case .other, .end, .permissions: break
+        // The line that the caller holds.
         case .call: unsafe takeCall(place, line, body, end)
         case .title: unsafe takeTitle(place, line, body, end)
         case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
@@ -49,6 +51,7 @@ extension FastLane {
     mutating func push(odd line: UnsafeRawBufferPointer) {
         last = -1
         keepRecent()
+        // The line that the caller holds.
         let text = unsafe Array(line)
         var found = probe.events(of: text)
         if found.isEmpty, let beside = Self.companion(text) {
@@ -57,6 +60,7 @@ extension FastLane {
         }
         for event in found {
             let ends = event.type == AUDIT_EOE || probe.ends(text, event)
+            // The line that the caller holds.
             unsafe add(head.role(type: event.type, ends: ends), event, line)
         }
     }
@@ -75,11 +79,13 @@ extension FastLane {
         guard let place else { return }
         switch role.kind {
         case .other, .end, .permissions: break
+        // The line that the caller holds.
         case .call: unsafe takeOddCall(place, line)
         case .title:
-            unsafe assembly.events[place].hasTitle = true
-            if unsafe wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
+            assembly.events[place].hasTitle = true
+            if wantsScripts && (isOdd(place) || assembly.events[place].isFollowed) {
                 makeOdd(place)
+                // The line that the caller holds.
                 unsafe assembly.keep(line, of: place)
             }
         case .socketcall, .pair, .change: unsafe takeRare(place, role.kind, line)
@@ -101,58 +107,43 @@ extension FastLane {
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
         // A second one, or one beside a change of rules; and without a time an event is malformed.
-        if unsafe assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
+        if assembly.events[place].isCall || isOdd(place) || head.seconds == 0 {
             return unsafe takeOddCall(place, line)
         }
         switch unsafe scan.scan(body, end) {
         case .odd:
-            if live { unsafe assembly.events[place].awaited = Awaited.unknown }
+            if live { assembly.events[place].awaited = Awaited.unknown }
+            // The line that the caller holds.
             return unsafe takeOddCall(place, line)
-        case .other(let isForeign): unsafe assembly.events[place].outcome = isForeign ? .foreign : .nothing
+        case .other(let isForeign): assembly.events[place].outcome = isForeign ? .foreign : .nothing
         case .followed:
             // Their other half stands in a record of its own.
             if scan.call == .socketpair || scan.call == .socketcall {
                 if live {
-                    unsafe assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
+                    assembly.events[place].awaited = Awaited.records(of: scan.call, scan.fields)
                 }
+                // The line that the caller holds.
                 return unsafe takeOddCall(place, line)
             }
             decode(place)
         }
-        unsafe assembly.events[place].isCall = true
+        assembly.events[place].isCall = true
         if recent.place >= 0 && assembly.isBuilding(recent.place) { keepRecent() }
+        // The line that the caller holds.
         recent = unsafe RecentCall(place: place, stamp: head.stamp, serial: head.serial, text: line)
     }
 
     private mutating func takeOddCall(_ place: Int, _ line: UnsafeRawBufferPointer) {
         makeOdd(place)
-        unsafe assembly.events[place].isCall = true
+        assembly.events[place].isCall = true
+        // The line that the caller holds.
         unsafe assembly.keep(line, of: place)
     }
 
     @inline(__always)
     private mutating func decode(_ place: Int) {
-        let event = unsafe assembly.events + place
-        let caller = scan.caller
-        unsafe event.pointee.isFollowed = true
-        unsafe event.pointee.isOurs = ownPid != 0 && scan.pid == ownPid
-        switch OperationBuilder.build(scan.call, scan.fields) {
-        case .nothing: unsafe event.pointee.outcome = .nothing
-        case .malformed: unsafe event.pointee.outcome = .malformed
-        case .operation(let operation):
-            unsafe event.pointee.outcome = .operation
-            unsafe event.pointee.event.pid = scan.pid
-            unsafe event.pointee.event.ppid = scan.ppid
-            unsafe event.pointee.event.uid = caller.uid
-            unsafe event.pointee.event.auid = caller.auid
-            unsafe event.pointee.event.session = caller.session
-            unsafe event.pointee.event.comm = caller.comm
-            unsafe event.pointee.event.exe = caller.exe
-            unsafe event.pointee.event.script = .none
-            unsafe event.pointee.event.operation = operation
-            unsafe event.pointee.event.kind =
-                scan.call == .socket ? OperationBuilder.kind(scan.call, scan.fields) : .unknown
-        }
+        assembly.events[place].take(scan)
+        assembly.events[place].isOurs = ownPid != 0 && scan.pid == ownPid
     }
 
     // MARK: the others
@@ -161,15 +152,17 @@ extension FastLane {
     private mutating func takeTitle(
         _ place: Int, _ line: UnsafeRawBufferPointer, _ body: UnsafeRawPointer, _ end: UnsafeRawPointer
     ) {
-        unsafe assembly.events[place].hasTitle = true
+        assembly.events[place].hasTitle = true
         guard wantsScripts else { return }
         if isOdd(place) {
+            // The line that the caller holds.
             unsafe assembly.keep(line, of: place)
-        } else if unsafe assembly.events[place].isFollowed {
+        } else if assembly.events[place].isFollowed {
             if let script = unsafe scripts.read(body, end) {
-                unsafe assembly.events[place].event.script = script
+                assembly.events[place].event.script = script
             } else {
                 makeOdd(place)
+                // The line that the caller holds.
                 unsafe assembly.keep(line, of: place)
             }
         }

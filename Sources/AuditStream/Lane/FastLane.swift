@@ -44,6 +44,7 @@ public struct FastLane: ~Copyable {
         var place = -1
         var stamp: Int64 = 0
         var serial: UInt64 = 0
+        // Empty: nothing is read.
         var text = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
@@ -131,23 +132,23 @@ public struct FastLane: ~Copyable {
     /// What ``EventDecoder/decode(_:)`` does at the end of an event.
     @inline(__always)
     private mutating func give(_ place: Int) {
-        let event = unsafe assembly.events + place
-        if unsafe event.pointee.isCall && ownPid == 0 { countTitle(place) }
-        if unsafe event.pointee.hasLines {
+        if assembly.events[place].isCall && ownPid == 0 { countTitle(place) }
+        if assembly.events[place].hasLines {
             let lines = assembly.takeLines(of: place)
-            if unsafe event.pointee.isOdd { return giveOdd(lines) }
+            if assembly.events[place].isOdd { return giveOdd(lines) }
         }
-        if unsafe event.pointee.isOurs { return }
+        if assembly.events[place].isOurs { return }
         passed.events += 1
-        switch unsafe event.pointee.outcome {
+        switch assembly.events[place].outcome {
         case .nothing: break
         case .foreign: passed.foreign += 1
         case .malformed: passed.malformed += 1
-        case .operation: unsafe ready.append(event.pointee.event)
+        case .operation: ready.append(assembly.events[place].event)
         }
     }
 
     private mutating func giveOdd(_ lines: [UInt8]) {
+        // The array stays for the call.
         unsafe lines.withUnsafeBytes { unsafe feed.feed($0) }
         feed.flush()
         // In between, so that the order stays.
@@ -157,8 +158,8 @@ public struct FastLane: ~Copyable {
     @inline(__always)
     private mutating func countTitle(_ place: Int) {
         // libauparse does not tell the node of an event at the time 0.
-        let node = unsafe assembly.events[place].seconds == 0 ? .none : assembly.events[place].event.node
-        unsafe titles.saw(node, hasTitle: assembly.events[place].hasTitle)
+        let node = assembly.events[place].seconds == 0 ? .none : assembly.events[place].event.node
+        titles.saw(node, hasTitle: assembly.events[place].hasTitle)
     }
 
     // MARK: what is kept of lines
@@ -172,18 +173,18 @@ public struct FastLane: ~Copyable {
 
     @inline(__always)
     private func isRecent(_ place: Int) -> Bool {
-        let event = unsafe assembly.events + place
-        return unsafe recent.place == place && event.pointee.state == .building && event.pointee.isCall
-            && !event.pointee.isOdd && event.pointee.event.stamp == recent.stamp
-            && event.pointee.event.serial == recent.serial
+        return recent.place == place && assembly.events[place].state == .building
+            && assembly.events[place].isCall
+            && !assembly.events[place].isOdd && assembly.events[place].event.stamp == recent.stamp
+            && assembly.events[place].event.serial == recent.serial
     }
 
-    func isOdd(_ place: Int) -> Bool { unsafe assembly.events[place].isOdd }
+    func isOdd(_ place: Int) -> Bool { assembly.events[place].isOdd }
 
     /// libauparse is to read this event: with the record of its call, if that has come.
     mutating func makeOdd(_ place: Int) {
-        guard unsafe !assembly.events[place].isOdd else { return }
+        guard !assembly.events[place].isOdd else { return }
         if isRecent(place) { keepRecent() }
-        unsafe assembly.events[place].isOdd = true
+        assembly.events[place].isOdd = true
     }
 }

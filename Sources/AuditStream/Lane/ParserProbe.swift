@@ -22,14 +22,17 @@ import SockAuditCore
     private var found: [Event] = []
 
     init() throws(AuditError) {
+        // Destroyed in deinit alone; this outlives every call that it makes.
         guard let state = unsafe auparse_init(AUSOURCE_FEED, nil) else {
             throw AuditError(
                 .socketFailed, errno: errno, "libauparse could not be set up; is there memory left?")
         }
+        // The parser that was just made; what it is given goes after it.
         unsafe self.state = state
         unsafe auparse_add_callback(
             state,
             { au, kind, user in
+                // Both as they were given to auparse_add_callback.
                 guard kind == AUPARSE_CB_EVENT_READY, let au = unsafe au, let user = unsafe user else {
                     return
                 }
@@ -38,12 +41,14 @@ import SockAuditCore
             }, unsafe Unmanaged.passUnretained(self).toOpaque(), nil)
     }
 
+    // The parser lives as long as this.
     deinit { unsafe auparse_destroy(state) }
 
     /// The events of a text that is all there is.
     func events(of text: [UInt8]) -> [Event] {
         found = []
         feed(text)
+        // The parser lives as long as this.
         unsafe auparse_flush_feed(state)
         return found
     }
@@ -55,6 +60,7 @@ import SockAuditCore
         let next = "type=SYSCALL msg=audit(\(event.seconds).\(millis):\(event.serial + 1)): a=1\n"
         found = []
         feed(line + node + Array(next.utf8))
+        // The parser lives as long as this.
         defer { unsafe auparse_flush_feed(state) }
         return !found.isEmpty
     }
@@ -81,6 +87,7 @@ import SockAuditCore
     private static let mostPatience: Int64 = 600
 
     private func feed(_ text: [UInt8]) {
+        // libauparse copies what it is fed, as many bytes as there are.
         unsafe text.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress, unsafe !bytes.isEmpty else { return }
             _ = unsafe sockaudit_feed(state, base.assumingMemoryBound(to: CChar.self), bytes.count)
@@ -88,16 +95,19 @@ import SockAuditCore
     }
 
     private func note(_ au: OpaquePointer) {
+        // Within the callback the event stays.
         guard unsafe auparse_first_record(au) > 0 else { return }
         // Its parts: of an event at the time 0 auparse_get_timestamp tells nothing.
         var event = unsafe Event(
             type: auparse_get_type(au), records: auparse_get_num_records(au),
             seconds: Int64(auparse_get_time(au)), millis: Int64(auparse_get_milli(au)),
             serial: UInt64(auparse_get_serial(au)), host: nil)
+        // A copy of ours, a C string: freed once it is read.
         if let host = unsafe auparse_get_node(au) {
             event.host = unsafe Array(UnsafeBufferPointer(start: host, count: strlen(host))).map {
                 UInt8(bitPattern: $0)
             }
+            // The copy that we were given.
             unsafe free(UnsafeMutableRawPointer(mutating: host))
         }
         while unsafe auparse_next_record(au) > 0 { event.type = unsafe auparse_get_type(au) }

@@ -51,10 +51,12 @@ import SockAuditCore
             self.node = .none
         }
         isSame = node == self.node
+        // Twenty-four bytes are there, and no more are read here and in readType.
         guard unsafe cursor.end - cursor.at >= 24,
             unsafe UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF
                 == Word.type
         else { return false }
+        // Five were compared.
         unsafe cursor.at += 5
         guard readType(&cursor) else { return false }
         return readStamp(&cursor)
@@ -77,6 +79,7 @@ import SockAuditCore
         case Word.arguments: length = 12
         default: return false
         }
+        // Within the line, for so many bytes are there.
         return unsafe end - start >= length + lastLength
             && UInt64(littleEndian: start.loadUnaligned(as: UInt64.self)) & 0xFF_FFFF_FFFF == Word.type
             && Words(start + length, lastLength) == last
@@ -90,6 +93,7 @@ import SockAuditCore
         switch unsafe UInt64(littleEndian: cursor.at.loadUnaligned(as: UInt64.self)) {
         case Word.syscall:
             role = roles.call
+            // So many bytes were compared just now.
             unsafe cursor.at += 8
         case Word.proctitle:
             unsafe cursor.at += 8
@@ -97,12 +101,15 @@ import SockAuditCore
             role = roles.title
         case Word.path:
             role = roles.path
+            // Five were compared.
             unsafe cursor.at += 5
         case Word.folder:
             role = roles.folder
+            // So many bytes were compared just now.
             unsafe cursor.at += 4
         case Word.arguments:
             role = roles.arguments
+            // So many bytes were compared just now.
             unsafe cursor.at += 7
         case Word.address:
             unsafe cursor.at += 8
@@ -110,6 +117,7 @@ import SockAuditCore
             role = roles.address
         case Word.end:
             role = roles.end
+            // So many bytes were compared just now.
             unsafe cursor.at += 4
         default: return readRareType(&cursor)
         }
@@ -118,10 +126,12 @@ import SockAuditCore
 
     private mutating func readRareType(_ cursor: inout TextCursor) -> Bool {
         var length = 0
+        // Below the line's end.
         let most = unsafe min(cursor.end - cursor.at, RecordRoles.longest)
         while length < most, unsafe cursor.at.load(fromByteOffset: length, as: UInt8.self) != 0x20 {
             length += 1
         }
+        // Below the line's end.
         guard length < most, let found = unsafe roles.role(cursor.at, length) else { return false }
         role = found
         unsafe cursor.at += length + 1
@@ -138,6 +148,7 @@ import SockAuditCore
 
     @inline(__always)
     private mutating func readStamp(_ cursor: inout TextCursor) -> Bool {
+        // Read where so many bytes are there.
         let text = unsafe cursor.at
         if lastLength > 0, unsafe cursor.end - text >= lastLength, unsafe Words(text, lastLength) == last {
             unsafe body = text + lastLength
@@ -149,6 +160,7 @@ import SockAuditCore
 
     @inline(__always)
     private mutating func readOtherStamp(_ cursor: inout TextCursor) -> Bool {
+        // Read where so many bytes are there.
         let text = unsafe cursor.at
         var seconds = self.seconds
         if lastLength > 0, unsafe cursor.end - text >= 40, unsafe Words(text, 24).hasSecond(of: last) {
@@ -159,6 +171,7 @@ import SockAuditCore
             }
             seconds = Int64(value)
         }
+        // A distance within the line.
         let fraction = unsafe cursor.at
         guard let millis = cursor.shortDecimal(), unsafe cursor.at - fraction == 3, cursor.take(":"),
             let serial = cursor.decimal(digits: 10), cursor.take("):")
@@ -166,6 +179,7 @@ import SockAuditCore
         self.seconds = seconds
         stamp = seconds * 1_000 + Int64(millis)
         self.serial = serial
+        // Both within the line.
         unsafe body = cursor.at
         lastLength = unsafe cursor.at - text
         if Words.lengths.contains(lastLength) {
@@ -192,6 +206,7 @@ import SockAuditCore
 
         @inline(__always)
         init(_ text: UnsafeRawPointer, _ length: Int) {
+            // Whoever makes one has found `length` bytes, at least 24.
             first = unsafe text.loadUnaligned(as: UInt64.self)
             next = unsafe text.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
             middle = unsafe text.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
@@ -218,19 +233,23 @@ import SockAuditCore
     private mutating func readNode(_ cursor: inout TextCursor) -> Bool {
         guard cursor.take("node=") else { return false }
         let known = lastNode.count
+        // Compared where the line has as many bytes.
         if known > 0, unsafe cursor.end - cursor.at >= known,
             unsafe lastNode.withUnsafeBytes({
                 unsafe memcmp(cursor.at, $0.baseAddress.unsafelyUnwrapped, known) == 0
             })
         {
+            // So many bytes were compared just now.
             unsafe cursor.at += known
             node = lastNodeID
             return true
         }
+        // Both within the line.
         let name = unsafe cursor.at
         guard cursor.skipWord(), cursor.byte == 0x20, unsafe cursor.at - name <= Self.longestNode else {
             return false
         }
+        // Both within the line.
         let bytes = unsafe UnsafeRawBufferPointer(start: name, count: cursor.at - name)
         lastNode = unsafe Array(bytes) + [0x20]
         lastNodeID = unsafe names.intern(bytes)

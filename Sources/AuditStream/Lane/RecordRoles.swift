@@ -71,6 +71,7 @@ struct RecordRoles {
         var name = Name(words: (0, 0, 0, 0))
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in 0..<length {
+            // Below the length that the caller has found.
             let byte = unsafe UInt64(text.load(fromByteOffset: index, as: UInt8.self))
             hash = (hash ^ byte) &* 0x100_0000_01B3
             let shifted = byte << UInt64(8 * (index & 7))
@@ -87,6 +88,7 @@ struct RecordRoles {
             if slot.length == length && slot.name == name { return slot.role }
             place = (place + 1) & (Self.capacity - 1)
         }
+        // The caller has found so many bytes.
         guard let role = unsafe ask(text, length) else { return nil }
         if known.used < Self.capacity / 2 {
             known.slots[place] = (length, name, role)
@@ -110,6 +112,7 @@ struct RecordRoles {
     }
 
     private func ask(_ text: UnsafeRawPointer, _ length: Int) -> RecordRole? {
+        // So many bytes the caller has found; they stay for the call.
         let bytes = unsafe UnsafeRawBufferPointer(start: text, count: length)
         let isPlain = unsafe bytes.allSatisfy { byte in
             switch byte {
@@ -118,6 +121,7 @@ struct RecordRoles {
             }
         }
         guard isPlain else { return nil }
+        // As above, and a C string for the call alone.
         let name = unsafe String(decoding: bytes, as: UTF8.self)
         let type = unsafe audit_name_to_msg_type(name)
         let ends = known.ends[type] ?? probe.ends(type: name)

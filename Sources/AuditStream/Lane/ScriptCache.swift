@@ -12,6 +12,7 @@ import SockAuditCore
 
     init(names: NameTable) {
         self.names = names
+        // Given back by deallocate(), which the owner calls once.
         unsafe texts = .allocate(capacity: Self.places)
         unsafe texts.initialize(repeating: [], count: Self.places)
         unsafe scripts = .allocate(capacity: Self.places)
@@ -19,6 +20,7 @@ import SockAuditCore
     }
 
     func deallocate() {
+        // Initialized in init; no copy is used after the owner has gone.
         unsafe texts.deinitialize(count: Self.places)
         unsafe texts.deallocate()
         unsafe scripts.deallocate()
@@ -27,42 +29,35 @@ import SockAuditCore
     /// - Parameter at: behind the head of a PROCTITLE record.
     /// - Returns: nil when it is not as the kernel writes it.
     func read(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) -> NameID? {
+        // The line that the caller holds.
         var cursor = unsafe TextCursor(at, end)
-        guard cursor.take(" proctitle="), let value = unsafe cursor.untrusted(),
+        guard cursor.take(" proctitle="), let value = cursor.untrusted(),
             cursor.byte == 0x20 || cursor.byte == 0x0A || cursor.byte == 0x1D
         else { return nil }
-        let place = unsafe Self.place(value)
-        if unsafe texts[place].count == value.count,
-            unsafe texts[place].withUnsafeBytes({
-                unsafe memcmp(
-                    $0.baseAddress.unsafelyUnwrapped, value.baseAddress.unsafelyUnwrapped, value.count)
-                    == 0
-            })
-        {
+        let place = Self.place(value)
+        // A place is less than there are of them.
+        if unsafe texts[place].count == value.count && texts[place].elementsEqual(value) {
             return unsafe scripts[place]
         }
-        let script = unsafe names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
+        let script = names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
+        // The same place.
         unsafe texts[place] = Array(value)
         unsafe scripts[place] = script
         return script
     }
 
     func forget() {
+        // All that was allocated.
         unsafe texts.update(repeating: [], count: Self.places)
         unsafe scripts.update(repeating: .none, count: Self.places)
     }
 
     /// By its length, its first bytes and its last.
-    private static func place(_ value: UnsafeBufferPointer<UInt8>) -> Int {
-        let bytes = UnsafeRawBufferPointer(value)
-        guard bytes.count >= 16 else { return bytes.count }
-        var seed = unsafe bytes.loadUnaligned(as: UInt64.self) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bytes.count)
-        seed =
-            unsafe (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count / 2, as: UInt64.self))
-            &* 0xC2B2_AE3D_27D4_EB4F
-        seed =
-            unsafe (seed ^ bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self))
-            &* 0x9E37_79B9_7F4A_7C15
+    private static func place(_ value: Bytes) -> Int {
+        guard value.count >= 16 else { return value.count }
+        var seed = value.word(at: 0) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(value.count)
+        seed = (seed ^ value.word(at: value.count / 2)) &* 0xC2B2_AE3D_27D4_EB4F
+        seed = (seed ^ value.word(at: value.count - 8)) &* 0x9E37_79B9_7F4A_7C15
         return Int(truncatingIfNeeded: seed >> 40) & (places - 1)
     }
 }

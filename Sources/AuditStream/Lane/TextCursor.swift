@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// Walks over a line's bytes and takes what must stand next.
 ///
@@ -10,21 +11,25 @@ import Glibc
     let end: UnsafeRawPointer
 
     init(_ at: UnsafeRawPointer, _ end: UnsafeRawPointer) {
+        // The caller holds the line for as long as this is used.
         unsafe self.at = at
         unsafe self.end = end
     }
 
     var byte: UInt8 {
+        // The newline at the end stops every walk, so there is a byte.
         @inline(__always) get { unsafe at.load(as: UInt8.self) }
     }
 
     @inline(__always)
     mutating func take(_ text: StaticString) -> Bool {
+        // Compared where the line has as many bytes.
         guard unsafe end - at >= text.utf8CodeUnitCount,
             unsafe memcmp(at, text.utf8Start, text.utf8CodeUnitCount) == 0
         else {
             return false
         }
+        // They were compared.
         unsafe at += text.utf8CodeUnitCount
         return true
     }
@@ -46,6 +51,7 @@ import Glibc
             for _ in 0..<more { value &*= 10 }
             value &+= rest
             count += more
+            // They are digits that were read.
             unsafe at += more
         }
         return count > 0 && count <= digits ? value : nil
@@ -58,6 +64,7 @@ import Glibc
         let text = unsafe UInt32(littleEndian: at.loadUnaligned(as: UInt32.self)) ^ 0x3030_3030
         let count = (((text &+ 0x7676_7676) | text) & 0x8080_8080).trailingZeroBitCount >> 3
         if count == 0 || count > 3 { return nil }
+        // They are digits that were read.
         unsafe at += count
         let digits = text << UInt32(32 - 8 * count)
         let tens: UInt32 = (digits >> 16 & 0xFF) &* 10
@@ -83,11 +90,13 @@ import Glibc
 
     private mutating func decimalByDigits(digits: Int) -> UInt64? {
         var value: UInt64 = 0
+        // What is passed over is no newline, so the end is not passed.
         let from = unsafe at
         while true {
             let digit = UInt64(byte) &- 0x30
             if digit > 9 { break }
             value = value &* 10 &+ digit
+            // A newline is nothing of this kind.
             unsafe at += 1
         }
         let count = unsafe at - from
@@ -107,6 +116,7 @@ import Glibc
                     return wanted ? Self.value(first) : 0
                 }
             } else {
+                // Twenty-four bytes are there.
                 let second = unsafe Self.digits(at + 8)
                 if unsafe (at + 8 + second.count).load(as: UInt8.self) <= 0x20 {
                     unsafe at += 8 + second.count
@@ -145,6 +155,7 @@ import Glibc
 
     private mutating func hexadecimalByDigits() -> UInt64? {
         var value: UInt64 = 0
+        // What is passed over is no newline, so the end is not passed.
         let from = unsafe at
         while true {
             let byte = UInt64(self.byte)
@@ -156,6 +167,7 @@ import Glibc
                 digit += 10
             }
             value = value << 4 | digit
+            // A newline is nothing of this kind.
             unsafe at += 1
         }
         let count = unsafe at - from
@@ -166,6 +178,7 @@ import Glibc
     @inline(__always)
     mutating func skip(_ name: StaticString) -> Bool {
         guard take(name) else { return false }
+        // What is passed over is no newline, so the end is not passed.
         let from = unsafe at
         while byte &- 0x30 < 10 { unsafe at += 1 }
         return unsafe at > from && at - from <= 10
@@ -182,7 +195,7 @@ import Glibc
     /// A string of another's choosing where the kernel writes it as it does: in quotes when it is plain,
     /// else in hexadecimal (audit_log_untrustedstring, kernel/audit.c). Nil for anything else.
     @inline(__always)
-    mutating func untrusted() -> UnsafeBufferPointer<UInt8>? {
+    mutating func untrusted() -> Bytes? {
         let from = unsafe at
         if byte == UInt8(ascii: "\"") {
             unsafe at += 1
@@ -193,6 +206,6 @@ import Glibc
             while (byte &- 0x30) < 10 || (byte &- 0x41) < 6 { unsafe at += 1 }
             guard unsafe at > from, unsafe (at - from) & 1 == 0 else { return nil }
         }
-        return unsafe UnsafeBufferPointer(start: from.assumingMemoryBound(to: UInt8.self), count: at - from)
+        return unsafe Bytes(UnsafeRawBufferPointer(start: from, count: at - from))
     }
 }

@@ -68,13 +68,16 @@ public final class DrainedInput: Sendable {
 
     private func run() {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.block, alignment: 16)
+        // Of this function alone.
         defer { unsafe buffer.deallocate() }
         var lines = LineBlocks()
         var isFirst = true
         while true {
+            // No more than the buffer holds.
             let count = unsafe read(input, buffer.baseAddress, buffer.count)
             if count < 0 && errno == EAGAIN {
                 var waiting = pollfd(fd: input, events: Int16(POLLIN), revents: 0)
+                // As many as are given.
                 _ = unsafe poll(&waiting, 1, -1)
                 continue
             }
@@ -83,6 +86,7 @@ public final class DrainedInput: Sendable {
                 let end = count == 0 ? End.closed : .failed(errno)
                 return finish(lines.finish(), end)
             }
+            // As many bytes as were read into the buffer.
             let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
             // Its header begins with numbers of 32 bits (struct audit_dispatcher_header).
             if unsafe isFirst && bytes.prefix(16).contains(0) {
@@ -90,6 +94,7 @@ public final class DrainedInput: Sendable {
                 return unsafe swallow(buffer)
             }
             isFirst = false
+            // As many bytes as were read into the buffer.
             let whole = unsafe lines.push(bytes)
             let tooLong = lines.tooLong
             state.withLock {
@@ -118,6 +123,7 @@ public final class DrainedInput: Sendable {
 
     private func wake() {
         var one: UInt64 = 1
+        // Eight bytes, as eventfd(2) wants them.
         _ = unsafe write(descriptor, &one, 8)
     }
 
@@ -131,6 +137,7 @@ public final class DrainedInput: Sendable {
         var blocks = 0
         var bytes = 0
         while bytes < Self.turn, let block = state.withLock({ $0.queue.pop() }) {
+            // The array stays for the call.
             unsafe block.withUnsafeBufferPointer { unsafe body($0) }
             blocks += 1
             bytes += block.count

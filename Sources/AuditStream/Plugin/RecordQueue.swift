@@ -62,6 +62,7 @@ struct LineBlocks {
             unsafe fresh = fresh[(end + 1)...]
             isSkipping = false
         }
+        // The caller holds the bytes.
         guard let end = unsafe fresh.lastIndex(of: 0x0A) else {
             unsafe carry += fresh
             if carry.count > LineSplitter.longest {
@@ -71,6 +72,7 @@ struct LineBlocks {
             }
             return []
         }
+        // The caller holds the bytes.
         let whole = unsafe carry + fresh[...end]
         carry = unsafe Array(fresh[(end + 1)...])
         return whole

@@ -53,10 +53,12 @@ public struct KernelRule: Equatable, Sendable {
         let words = unsafe UnsafeRawPointer(data)
         func word(_ path: PartialKeyPath<audit_rule_data>, _ index: Int) -> UInt32 {
             guard let offset = MemoryLayout<audit_rule_data>.offset(of: path) else { return 0 }
+            // Below the size of the struct that the kernel sent.
             return unsafe words.load(fromByteOffset: offset + index * 4, as: UInt32.self)
         }
         mask = (0..<Self.maskWords).map { word(\audit_rule_data.mask, $0) }
         var position = 0
+        // The texts, as long as the kernel says, behind the struct.
         let limit = unsafe Int(data.pointee.buflen)
         let text = unsafe words + sockaudit_rule_header()
         fields = (0..<count).map { index in
@@ -66,6 +68,7 @@ public struct KernelRule: Equatable, Sendable {
             guard Self.isText(number) else { return Field(number, op, value) }
             let length = max(0, min(Int(value), limit - position))
             defer { position += length }
+            // The texts, as long as the kernel says, behind the struct.
             return unsafe Field(
                 number, op, text: Array(UnsafeRawBufferPointer(start: text + position, count: length)))
         }
@@ -88,6 +91,7 @@ public struct KernelRule: Equatable, Sendable {
         let size = sockaudit_rule_header() + texts + 1
         let raw = UnsafeMutableRawPointer.allocate(
             byteCount: size, alignment: MemoryLayout<audit_rule_data>.alignment)
+        // Of this function alone, as large as the struct and its texts, and all zeros first.
         defer { unsafe raw.deallocate() }
         unsafe raw.initializeMemory(as: UInt8.self, repeating: 0, count: size)
         let data = unsafe raw.assumingMemoryBound(to: audit_rule_data.self)
@@ -97,6 +101,7 @@ public struct KernelRule: Equatable, Sendable {
         unsafe data.pointee.buflen = UInt32(texts)
         func store(_ path: PartialKeyPath<audit_rule_data>, _ index: Int, _ value: UInt32) {
             guard let offset = MemoryLayout<audit_rule_data>.offset(of: path) else { return }
+            // Within the size that was allocated for it.
             unsafe raw.storeBytes(of: value, toByteOffset: offset + index * 4, as: UInt32.self)
         }
         for (index, word) in mask.enumerated() { store(\audit_rule_data.mask, index, word) }
@@ -106,10 +111,12 @@ public struct KernelRule: Equatable, Sendable {
             store(\audit_rule_data.fieldflags, index, field.op)
             store(\audit_rule_data.values, index, field.value)
             for byte in field.text ?? [] {
+                // Within the size that was allocated for it.
                 unsafe raw.storeBytes(of: byte, toByteOffset: position, as: UInt8.self)
                 position += 1
             }
         }
+        // For the call alone.
         return unsafe body(data)
     }
 

@@ -7,6 +7,7 @@ import Glibc
 struct SwitchMarker {
     static let path = "/run/sockaudit.auditing-was-off"
 
+    // C reads the path during the call alone.
     static var exists: Bool { unsafe access(path, F_OK) == 0 }
 
     /// A marker that cannot be written costs only the clean-up after a kill.
@@ -15,5 +16,6 @@ struct SwitchMarker {
         if fd >= 0 { close(fd) }
     }
 
+    // C reads the path during the call alone.
     static func clear() { unsafe unlink(path) }
 }

@@ -18,6 +18,7 @@ public enum CallMaker {
         guard let start = unsafe find(pid, in: text) else { return nil }
         var value: Int32 = 0
         var index = start
+        // Below the text's count.
         while index < text.count, unsafe text[index] &- 0x30 < 10 {
             value = unsafe value &* 10 &+ Int32(text[index] &- 0x30)
             index += 1
@@ -39,6 +40,7 @@ public enum CallMaker {
             guard let first = unsafe sought.first, let wanted = sought.baseAddress else { return nil }
             var from = 0
             while from + sought.count <= text.count,
+                // Between the text's ends: what is compared fits behind.
                 let hit = unsafe memchr(base + from, Int32(first), text.count - from - sought.count + 1)
             {
                 let at = unsafe UnsafeRawPointer(hit) - base

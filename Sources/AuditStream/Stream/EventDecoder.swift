@@ -1,5 +1,4 @@
 import CAudit
-import Glibc
 import SockAuditCore
 
 /// Reads one event out of libauparse's cursor and reduces it to an ``AuditEvent``.
@@ -68,8 +67,8 @@ public final class EventDecoder {
     public func forgetNames() { lastHost = ([], .none) }
 
     /// Called by libauparse for each complete event.
-    func decode(_ au: OpaquePointer) {
-        guard unsafe auparse_first_record(au) > 0 else { return }
+    func decode(_ parsed: ParsedEvent) {
+        guard parsed.firstRecord() else { return }
         var fields = RecordFields()
         var call: FollowedCall?
         var comm = NameID.none
@@ -79,31 +78,31 @@ public final class EventDecoder {
         var isCall = false
         var hasTitle = false
         repeat {
-            switch unsafe auparse_get_type(au) {
+            switch parsed.recordType {
             case AUDIT_SYSCALL:
                 isCall = true
-                call = unsafe readSyscall(au, &fields, &comm, &exe)
+                call = readSyscall(parsed, &fields, &comm, &exe)
                 isOurs = ownPid != 0 && fields.pid == ownPid
-            case AUDIT_CONFIG_CHANGE: unsafe readChange(au)
-            case AUDIT_SOCKETCALL where call == .socketcall: unsafe readSocketcall(au, &fields)
-            case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: unsafe readPair(au, &fields)
+            case AUDIT_CONFIG_CHANGE: readChange(parsed)
+            case AUDIT_SOCKETCALL where call == .socketcall: readSocketcall(parsed, &fields)
+            case AUDIT_FD_PAIR where call == .socketpair || call == .socketcall: readPair(parsed, &fields)
             case AUDIT_PROCTITLE:
                 hasTitle = true
-                if wantsScripts && call != nil { script = unsafe readScript(au) }
+                if wantsScripts && call != nil { script = readScript(parsed) }
             default: break
             }
-        } while unsafe auparse_next_record(au) > 0
+        } while parsed.nextRecord()
         if isOurs { return }
         counters.events += 1
         if isCall && ownPid == 0 && countsTitles {
-            unsafe titles.saw(host(auparse_get_timestamp(au)?.pointee.host), hasTitle: hasTitle)
+            titles.saw(host(parsed.stamp?.host), hasTitle: hasTitle)
             counters.torn = titles.torn
         }
         guard let call else {
             if fields.malformed { counters.malformed += 1 }
             return
         }
-        guard !fields.malformed, let pid = fields.pid, pid > 0, let stamp = unsafe auparse_get_timestamp(au)
+        guard !fields.malformed, let pid = fields.pid, pid > 0, let at = parsed.stamp
         else {
             counters.malformed += 1
             return
@@ -112,10 +111,9 @@ public final class EventDecoder {
         case .nothing: break
         case .malformed: counters.malformed += 1
         case .operation(let operation):
-            let at = unsafe stamp.pointee
-            var event = unsafe AuditEvent(
-                node: host(at.host), serial: UInt64(at.serial),
-                stamp: Int64(at.sec).multipliedReportingOverflow(by: 1_000).partialValue &+ Int64(at.milli),
+            var event = AuditEvent(
+                node: host(at.host), serial: at.serial,
+                stamp: at.seconds.multipliedReportingOverflow(by: 1_000).partialValue &+ at.millis,
                 pid: pid, ppid: fields.ppid, uid: fields.uid, auid: fields.auid, session: fields.session,
                 comm: comm, exe: exe, operation: operation)
             event.script = script
@@ -124,11 +122,10 @@ public final class EventDecoder {
         }
     }
 
-    private func host(_ text: UnsafePointer<CChar>?) -> NameID {
-        guard let text = unsafe text else { return .none }
-        let bytes = unsafe Self.bytes(text)
-        if unsafe !lastHost.bytes.elementsEqual(bytes) {
-            lastHost = unsafe (Array(bytes), names.intern(bytes))
+    private func host(_ bytes: Bytes?) -> NameID {
+        guard let bytes else { return .none }
+        if !lastHost.bytes.elementsEqual(bytes) {
+            lastHost = (Array(bytes), names.intern(bytes))
         }
         return lastHost.id
     }
@@ -137,23 +134,19 @@ public final class EventDecoder {
 
     /// Walks the SYSCALL record up to exe=; nil when the call is none that we follow.
     private func readSyscall(
-        _ au: OpaquePointer, _ fields: inout RecordFields, _ comm: inout NameID, _ exe: inout NameID
+        _ parsed: ParsedEvent, _ fields: inout RecordFields, _ comm: inout NameID, _ exe: inout NameID
     ) -> FollowedCall? {
         var call: FollowedCall?
-        guard unsafe auparse_first_field(au) > 0 else {
+        guard parsed.firstField() else {
             fields.malformed = true
             return nil
         }
         repeat {
-            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
-            else {
-                continue
-            }
-            let value = unsafe Self.bytes(text)
-            switch unsafe FieldName.pack(name) {
-            case FieldName.arch: fields.elf = unsafe number(RecordNumber.hex(value), &fields)
+            guard let (name, value) = parsed.field else { continue }
+            switch name {
+            case FieldName.arch: fields.elf = number(RecordNumber.hex(value), &fields)
             case FieldName.syscall:
-                guard let number = unsafe RecordNumber.decimal(value), number >= 0, let elf = fields.elf
+                guard let number = RecordNumber.decimal(value), number >= 0, let elf = fields.elf
                 else {
                     fields.malformed = true
                     return nil
@@ -163,29 +156,29 @@ public final class EventDecoder {
                     if !calls.knows(elf: elf) { counters.foreign += 1 }
                     return nil
                 }
-            case FieldName.success: fields.succeeded = unsafe value.first == UInt8(ascii: "y")
-            case FieldName.exit: fields.exit = unsafe RecordNumber.decimal(value)
-            case FieldName.a0: fields.arguments.0 = unsafe argument(value, &fields)
-            case FieldName.a1: fields.arguments.1 = unsafe argument(value, &fields)
-            case FieldName.a2: fields.arguments.2 = unsafe argument(value, &fields)
-            case FieldName.a3: fields.arguments.3 = unsafe argument(value, &fields)
-            case FieldName.ppid: fields.ppid = unsafe number(RecordNumber.decimal(value), &fields) ?? 0
-            case FieldName.pid: fields.pid = unsafe number(RecordNumber.decimal(value), &fields)
-            case FieldName.auid: fields.auid = unsafe identity(value)
-            case FieldName.uid: fields.uid = unsafe identity(value)
-            case FieldName.ses: fields.session = unsafe identity(value)
-            case FieldName.comm: comm = unsafe untrusted(value)
+            case FieldName.success: fields.succeeded = value.first == UInt8(ascii: "y")
+            case FieldName.exit: fields.exit = RecordNumber.decimal(value)
+            case FieldName.a0: fields.arguments.0 = argument(value, &fields)
+            case FieldName.a1: fields.arguments.1 = argument(value, &fields)
+            case FieldName.a2: fields.arguments.2 = argument(value, &fields)
+            case FieldName.a3: fields.arguments.3 = argument(value, &fields)
+            case FieldName.ppid: fields.ppid = number(RecordNumber.decimal(value), &fields) ?? 0
+            case FieldName.pid: fields.pid = number(RecordNumber.decimal(value), &fields)
+            case FieldName.auid: fields.auid = identity(value)
+            case FieldName.uid: fields.uid = identity(value)
+            case FieldName.ses: fields.session = identity(value)
+            case FieldName.comm: comm = untrusted(value)
             case FieldName.exe:
-                exe = unsafe untrusted(value)
-                if unsafe value.first == UInt8(ascii: "\""),
-                    unsafe value.count < 2 || value.last != UInt8(ascii: "\"")
+                exe = untrusted(value)
+                if value.first == UInt8(ascii: "\""),
+                    value.count < 2 || value.last != UInt8(ascii: "\"")
                 {
                     break
                 }
                 return check(call, &fields)
             default: break
             }
-        } while unsafe auparse_next_field(au) > 0
+        } while parsed.nextField()
         // The kernel always writes exe= (audit_log_task_info): what ends before it, or in it, is cut.
         fields.malformed = true
         return call
@@ -196,98 +189,80 @@ public final class EventDecoder {
         return call
     }
 
-    private func readSocketcall(_ au: OpaquePointer, _ fields: inout RecordFields) {
-        guard unsafe auparse_first_field(au) > 0 else { return }
+    private func readSocketcall(_ parsed: ParsedEvent, _ fields: inout RecordFields) {
+        guard parsed.firstField() else { return }
         var found: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         repeat {
-            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
-            else {
-                continue
-            }
-            guard let value = unsafe RecordNumber.hex(Self.bytes(text)) else { continue }
-            switch unsafe FieldName.pack(name) {
+            guard let (name, value) = parsed.field else { continue }
+            guard let value = RecordNumber.hex(value) else { continue }
+            switch name {
             case FieldName.a0: found.0 = value
             case FieldName.a1: found.1 = value
             case FieldName.a2: found.2 = value
             case FieldName.a3: found.3 = value
             default: break
             }
-        } while unsafe auparse_next_field(au) > 0
+        } while parsed.nextField()
         fields.socketcall = found
     }
 
-    private func readPair(_ au: OpaquePointer, _ fields: inout RecordFields) {
-        guard unsafe auparse_first_field(au) > 0 else { return }
+    private func readPair(_ parsed: ParsedEvent, _ fields: inout RecordFields) {
+        guard parsed.firstField() else { return }
         var found: (Int32, Int32) = (-1, -1)
         repeat {
-            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
+            guard let (name, value) = parsed.field else { continue }
+            guard let value = RecordNumber.decimal(value).flatMap(Int32.init(exactly:))
             else {
                 continue
             }
-            guard let value = unsafe RecordNumber.decimal(Self.bytes(text)).flatMap(Int32.init(exactly:))
-            else {
-                continue
-            }
-            switch unsafe FieldName.pack(name) {
+            switch name {
             case FieldName.fd0: found.0 = value
             case FieldName.fd1: found.1 = value
             default: break
             }
-        } while unsafe auparse_next_field(au) > 0
+        } while parsed.nextField()
         fields.pair = found
     }
 
-    private func readChange(_ au: OpaquePointer) {
-        guard let stamp = unsafe auparse_get_timestamp(au)?.pointee, unsafe auparse_first_field(au) > 0 else {
+    private func readChange(_ parsed: ParsedEvent) {
+        guard let stamp = parsed.stamp, parsed.firstField() else {
             return
         }
-        var change = unsafe ConfigChange(
-            what: .other, stamp: Int64(stamp.sec) * 1_000 + Int64(stamp.milli), auid: AuditEvent.unset)
+        var change = ConfigChange(
+            what: .other, stamp: stamp.seconds * 1_000 + stamp.millis, auid: AuditEvent.unset)
         repeat {
-            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au)
-            else {
-                continue
-            }
-            let value = unsafe Self.bytes(text)
-            switch unsafe FieldName.pack(name) {
+            guard let (name, value) = parsed.field else { continue }
+            switch name {
             case FieldName.op:
-                if unsafe value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
-                if unsafe value.elementsEqual("remove_rule".utf8) {
+                if value.elementsEqual("add_rule".utf8) { change.what = .ruleAdded }
+                if value.elementsEqual("remove_rule".utf8) {
                     change.what = .ruleRemoved(byKernel: false)
                 }
-                if unsafe value.elementsEqual("autoremove_rule".utf8) {
+                if value.elementsEqual("autoremove_rule".utf8) {
                     change.what = .ruleRemoved(byKernel: true)
                 }
-            case FieldName.auditEnabled where unsafe strcmp(name, "audit_enabled") == 0:
+            case FieldName.auditEnabled where parsed.isField("audit_enabled"):
                 change.what =
-                    unsafe RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) }
+                    RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)).map { .enabled($0) }
                     ?? .other
-            case FieldName.auid: change.auid = unsafe identity(value)
-            case FieldName.key: change.key = unsafe UntrustedText.decode(value)
+            case FieldName.auid: change.auid = identity(value)
+            case FieldName.key: change.key = UntrustedText.decode(value)
             default: break
             }
-        } while unsafe auparse_next_field(au) > 0
+        } while parsed.nextField()
         changes.append(change)
     }
 
-    private func readScript(_ au: OpaquePointer) -> NameID {
-        guard unsafe auparse_first_field(au) > 0 else { return .none }
+    private func readScript(_ parsed: ParsedEvent) -> NameID {
+        guard parsed.firstField() else { return .none }
         repeat {
-            guard let name = unsafe auparse_get_field_name(au), let text = unsafe auparse_get_field_str(au),
-                unsafe FieldName.pack(name) == FieldName.proctitle
-            else { continue }
-            return unsafe names.intern(ScriptName.find(commandLine: UntrustedText.decode(Self.bytes(text))))
-        } while unsafe auparse_next_field(au) > 0
+            guard let (name, value) = parsed.field, name == FieldName.proctitle else { continue }
+            return names.intern(ScriptName.find(commandLine: UntrustedText.decode(value)))
+        } while parsed.nextField()
         return .none
     }
 
     // MARK: values
-
-    private static func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
-        // CChar and UInt8 share size and layout.
-        let start = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-        return unsafe UnsafeBufferPointer(start: start, count: strlen(text))
-    }
 
     private func number<T: FixedWidthInteger>(
         _ value: (some FixedWidthInteger)?, _ fields: inout RecordFields
@@ -299,8 +274,8 @@ public final class EventDecoder {
         return fitting
     }
 
-    private func argument(_ value: UnsafeBufferPointer<UInt8>, _ fields: inout RecordFields) -> UInt64 {
-        guard let number = unsafe RecordNumber.hex(value) else {
+    private func argument(_ value: Bytes, _ fields: inout RecordFields) -> UInt64 {
+        guard let number = RecordNumber.hex(value) else {
             fields.malformed = true
             return 0
         }
@@ -309,15 +284,14 @@ public final class EventDecoder {
     }
 
     /// An id, which older records write as -1 when it is not set.
-    private func identity(_ value: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        unsafe RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)) ?? AuditEvent.unset
+    private func identity(_ value: Bytes) -> UInt32 {
+        RecordNumber.decimal(value).flatMap(UInt32.init(exactly:)) ?? AuditEvent.unset
     }
 
-    private func untrusted(_ value: UnsafeBufferPointer<UInt8>) -> NameID {
-        if value.count >= 2, unsafe value.first == UInt8(ascii: "\""), unsafe value.last == UInt8(ascii: "\"")
-        {
-            return unsafe names.intern(UnsafeBufferPointer(rebasing: value[1..<(value.count - 1)]))
+    private func untrusted(_ value: Bytes) -> NameID {
+        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
+            return names.intern(value.part(1..<(value.count - 1)))
         }
-        return unsafe names.intern(UntrustedText.decode(value))
+        return names.intern(UntrustedText.decode(value))
     }
 }

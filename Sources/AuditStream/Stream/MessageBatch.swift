@@ -13,6 +13,7 @@ import Glibc
     private let headers: UnsafeMutablePointer<sockaudit_message>
 
     init() {
+        // All given back in deinit; each vector points to a slot of its own, each header to its vector.
         unsafe memory = .allocate(byteCount: Self.slot * Self.capacity, alignment: 16)
         unsafe vectors = .allocate(capacity: Self.capacity)
         unsafe headers = .allocate(capacity: Self.capacity)
@@ -25,6 +26,7 @@ import Glibc
     }
 
     deinit {
+        // Allocated in init, of this object alone.
         unsafe headers.deallocate()
         unsafe vectors.deallocate()
         unsafe memory.deallocate()
@@ -40,6 +42,7 @@ import Glibc
         let length = unsafe min(Int(headers[index].length), Self.slot)
         let header = Int(sockaudit_netlink_header())
         guard length >= header else { return }
+        // A slot is aligned and has room for a header, and length bytes of it were filled.
         let start = unsafe memory + index * Self.slot
         let type = unsafe start.load(as: nlmsghdr.self).nlmsg_type
         unsafe body(type, UnsafeRawBufferPointer(start: start + header, count: length - header))
@@ -83,6 +86,7 @@ enum MessageFilter {
         }
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: UInt32.max))
         program.append(sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0))
+        // The kernel copies the program during the call.
         unsafe program.withUnsafeMutableBufferPointer { code in
             var filter = unsafe sock_fprog(len: UInt16(code.count), filter: code.baseAddress)
             unsafe setsockopt(
@@ -103,6 +107,7 @@ public enum NetlinkTable {
     }
 
     private static func first(_ isWanted: ([Substring]) -> Bool) -> [Substring]? {
+        // Closed at the end of this function.
         guard let file = unsafe fopen("/proc/net/netlink", "re") else { return nil }
         defer { unsafe fclose(file) }
         var line = [CChar](repeating: 0, count: 512)

@@ -59,6 +59,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         var address = sockaddr_nl()
         address.nl_family = sa_family_t(AF_NETLINK)
         address.nl_groups = groups
+        // A netlink address is a socket address of this size.
         let bound = unsafe withUnsafePointer(to: &address) {
             unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe bind(fd, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
@@ -113,6 +114,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         for option in [sockaudit_so_rcvbufforce(), SO_RCVBUF] {
             for size in wanted {
                 var bytes = size
+                // C reads a value of the size that is said.
                 if unsafe setsockopt(fd, SOL_SOCKET, option, &bytes, socklen_t(MemoryLayout<Int32>.size)) == 0
                 {
                     break
@@ -125,6 +127,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     private static func granted(_ fd: Int32) -> Int {
         var bytes: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
+        // C fills the struct that it is given.
         unsafe getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &length)
         // The kernel doubles what was asked for, for its own bookkeeping (socket(7)).
         return Int(bytes) / 2
@@ -138,6 +141,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
         for _ in 0..<256 {
             let count = batch.receive(descriptor)
             if count > 0 {
+                // One that was just received, for the call alone.
                 for index in 0..<count { unsafe batch.message(index, body) }
                 total += count
                 if count < MessageBatch.capacity { return total }
@@ -158,6 +162,7 @@ public struct NetlinkSource: ~Copyable, RecordSource {
     public var dropped: Int {
         guard overruns > 0 else { return 0 }
         var inode = stat()
+        // C fills the struct that it is given.
         guard unsafe fstat(descriptor, &inode) == 0 else { return overruns }
         return NetlinkTable.drops(inode: UInt64(inode.st_ino)) ?? overruns
     }

@@ -28,10 +28,12 @@ public struct ParserReader: ~Copyable {
     public func take(_ body: ([AuditEvent]) -> Void) { decoder.takeAll(body) }
 
     public mutating func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
+        // The caller holds the bytes.
         unsafe splitter.push(block) { unsafe divert($0) }
     }
 
     private mutating func divert(_ line: UnsafeBufferPointer<UInt8>) {
+        // The caller holds the bytes.
         if unsafe divertsNodes && line.starts(with: "node=".utf8) {
             unsafe diverted += line
         } else {
@@ -46,6 +48,7 @@ public struct ParserReader: ~Copyable {
     }
 
     public mutating func finish(_ splitter: inout LineSplitter) {
+        // The caller holds the bytes.
         unsafe splitter.finish { unsafe divert($0) }
     }
 
@@ -60,6 +63,7 @@ public struct ParserReader: ~Copyable {
         if RecordType.isCall(type) { begun += 1 }
         text.append(contentsOf: prefix(type))
         var end = message.count
+        // Below the message's count.
         while end > 0, unsafe message[end - 1] == 0 || message[end - 1] == 0x0A { end -= 1 }
         unsafe text.append(contentsOf: UnsafeRawBufferPointer(rebasing: message[..<end]))
         text.append(0x0A)

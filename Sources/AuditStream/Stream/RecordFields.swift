@@ -24,11 +24,10 @@ struct RecordFields {
 /// Numbers as audit records write them. All refuse what does not fit instead of cutting it.
 enum RecordNumber {
     /// Hexadecimal without 0x, up to 64 bits.
-    static func hex(_ text: UnsafeBufferPointer<UInt8>) -> UInt64? {
+    static func hex(_ text: some Collection<UInt8>) -> UInt64? {
         guard !text.isEmpty else { return nil }
         var value: UInt64 = 0
-        for index in 0..<text.count {
-            let byte = unsafe text[index]
+        for byte in text {
             let digit: UInt8
             switch byte {
             case 0x30...0x39: digit = byte - 0x30
@@ -43,20 +42,18 @@ enum RecordNumber {
     }
 
     /// Decimal with an optional minus.
-    static func decimal(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
-        var index = 0
-        let negative = unsafe text.first == UInt8(ascii: "-")
-        if negative { index = 1 }
-        guard index < text.count else { return nil }
+    static func decimal(_ text: some Collection<UInt8>) -> Int64? {
+        let negative = text.first == UInt8(ascii: "-")
+        let digits = text.dropFirst(negative ? 1 : 0)
+        guard !digits.isEmpty else { return nil }
         var value: Int64 = 0
-        while index < text.count {
-            let digit = unsafe text[index] &- 0x30
+        for byte in digits {
+            let digit = byte &- 0x30
             guard digit < 10 else { return nil }
             let (shifted, over) = value.multipliedReportingOverflow(by: 10)
             let (sum, more) = shifted.subtractingReportingOverflow(Int64(digit))
             if over || more { return nil }
             value = sum
-            index += 1
         }
         if negative { return value }
         return value == .min ? nil : -value

@@ -1,4 +1,5 @@
 import CAudit
+import SockAuditCore
 
 /// Record types as text.
 public enum RecordType {
@@ -21,11 +22,13 @@ public enum RecordType {
 
     /// The serial in a kernel message's text: `audit(1700000000.100:1000): ...`; nil where there is none.
     public static func serial(_ message: UnsafeRawBufferPointer) -> UInt64? {
-        guard let colon = unsafe message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        // Of use for this call alone.
+        let message = unsafe Bytes(message)
+        guard let colon = message.prefix(64).firstIndex(of: UInt8(ascii: ":")) else { return nil }
         var value: UInt64 = 0
         var index = colon + 1
-        while index < message.count, index < 84, unsafe message[index] != UInt8(ascii: ")") {
-            let digit = unsafe message[index] &- 0x30
+        while index < message.count, index < 84, message[index] != UInt8(ascii: ")") {
+            let digit = message[index] &- 0x30
             guard digit < 10 else { return nil }
             value = value &* 10 &+ UInt64(digit)
             index += 1

@@ -48,6 +48,7 @@ struct SyscallTable {
         let machine = audit_elf_to_machine(elf)
         if machine >= 0 {
             for (name, call) in FollowedCall.names {
+                // C reads the name during the call alone.
                 let number = unsafe Int(audit_name_to_syscall(name, machine))
                 // Numbers reach some thousands on MIPS-like tables; more is no table of Linux.
                 guard number >= 0, number < 65_536 else { continue }

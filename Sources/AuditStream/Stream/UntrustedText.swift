@@ -1,41 +1,38 @@
-import Glibc
+import SockAuditCore
 
 /// Names of the fields that we read, as one integer each: up to eight bytes, first byte lowest.
 enum FieldName {
-    static let arch = unsafe pack("arch")
-    static let syscall = unsafe pack("syscall")
-    static let success = unsafe pack("success")
-    static let exit = unsafe pack("exit")
-    static let a0 = unsafe pack("a0")
-    static let a1 = unsafe pack("a1")
-    static let a2 = unsafe pack("a2")
-    static let a3 = unsafe pack("a3")
-    static let ppid = unsafe pack("ppid")
-    static let pid = unsafe pack("pid")
-    static let auid = unsafe pack("auid")
-    static let uid = unsafe pack("uid")
-    static let ses = unsafe pack("ses")
-    static let comm = unsafe pack("comm")
-    static let exe = unsafe pack("exe")
-    static let fd0 = unsafe pack("fd0")
-    static let fd1 = unsafe pack("fd1")
-    static let proctitle = unsafe pack("proctitl")
-    static let op = unsafe pack("op")
-    static let key = unsafe pack("key")
-    static let auditEnabled = unsafe pack("audit_en")
+    static let arch = pack("arch")
+    static let syscall = pack("syscall")
+    static let success = pack("success")
+    static let exit = pack("exit")
+    static let a0 = pack("a0")
+    static let a1 = pack("a1")
+    static let a2 = pack("a2")
+    static let a3 = pack("a3")
+    static let ppid = pack("ppid")
+    static let pid = pack("pid")
+    static let auid = pack("auid")
+    static let uid = pack("uid")
+    static let ses = pack("ses")
+    static let comm = pack("comm")
+    static let exe = pack("exe")
+    static let fd0 = pack("fd0")
+    static let fd1 = pack("fd1")
+    static let proctitle = pack("proctitl")
+    static let op = pack("op")
+    static let key = pack("key")
+    static let auditEnabled = pack("audit_en")
 
     static func pack(_ text: StaticString) -> UInt64 {
-        text.withUTF8Buffer { bytes in
-            unsafe bytes.prefix(8).enumerated().reduce(0) {
-                $0 | UInt64($1.element) << (8 * UInt64($1.offset))
-            }
-        }
+        text.bytes.prefix(8).enumerated().reduce(0) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) }
     }
 
     /// The first eight bytes of a C string.
-    static func pack(_ text: UnsafePointer<CChar>) -> UInt64 {
+    static func pack(cString text: UnsafePointer<CChar>) -> UInt64 {
         var value: UInt64 = 0
         var index = 0
+        // Up to its zero, and no further.
         while index < 8, unsafe text[index] != 0 {
             unsafe value |= UInt64(UInt8(bitPattern: text[index])) << (8 * UInt64(index))
             index += 1
@@ -47,22 +44,19 @@ enum FieldName {
 /// Text that the kernel writes quoted when it is plain and as bare hexadecimal when it is not
 /// (audit_log_untrustedstring, kernel/audit.c).
 enum UntrustedText {
-    static func decode(_ value: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-        if unsafe value.elementsEqual("(null)".utf8) || value.elementsEqual("(none)".utf8) { return [] }
-        if value.count >= 2, unsafe value.first == UInt8(ascii: "\""), unsafe value.last == UInt8(ascii: "\"")
-        {
-            return unsafe Array(value[1..<(value.count - 1)])
+    static func decode(_ value: some RandomAccessCollection<UInt8>) -> [UInt8] {
+        if value.elementsEqual("(null)".utf8) || value.elementsEqual("(none)".utf8) { return [] }
+        if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {
+            return Array(value.dropFirst().dropLast())
         }
-        guard value.count % 2 == 0 else { return unsafe Array(value) }
+        guard value.count % 2 == 0 else { return Array(value) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(value.count / 2)
-        var index = 0
-        while index < value.count {
-            guard
-                let byte = unsafe RecordNumber.hex(UnsafeBufferPointer(rebasing: value[index..<(index + 2)]))
-            else { return unsafe Array(value) }
+        var rest = value[...]
+        while !rest.isEmpty {
+            guard let byte = RecordNumber.hex(rest.prefix(2)) else { return Array(value) }
             bytes.append(UInt8(truncatingIfNeeded: byte))
-            index += 2
+            rest = rest.dropFirst(2)
         }
         return bytes
     }

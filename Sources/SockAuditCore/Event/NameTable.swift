@@ -79,24 +79,25 @@ public final class NameTable {
         makeSlots(size)
     }
 
-    /// The same for bytes that lie together.
-    public func intern(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
-        unsafe bytes.isEmpty ? .none : internContiguous(bytes)
-    }
-
     /// The handle of these bytes; a new one if they were never seen.
+    public func intern(_ bytes: Bytes) -> NameID { bytes.isEmpty ? .none : internContiguous(bytes) }
+
+    /// The same for bytes that may not lie together.
     public func intern(_ bytes: some Collection<UInt8>) -> NameID {
         if bytes.isEmpty { return .none }
-        if let id = bytes.withContiguousStorageIfAvailable({ unsafe internContiguous($0) }) { return id }
-        return unsafe Array(bytes).withUnsafeBufferPointer { unsafe internContiguous($0) }
+        // Both lie together for the call.
+        if let id = bytes.withContiguousStorageIfAvailable({ internContiguous(unsafe Bytes($0)) }) {
+            return id
+        }
+        return unsafe Array(bytes).withUnsafeBytes { internContiguous(unsafe Bytes($0)) }
     }
 
-    private func internContiguous(_ bytes: UnsafeBufferPointer<UInt8>) -> NameID {
+    private func internContiguous(_ bytes: Bytes) -> NameID {
         let mask = slots.count - 1
-        var slot = unsafe hash(bytes) & mask
+        var slot = hash(bytes) & mask
         while slots[slot] != 0 {
             let index = Int(slots[slot]) - 1
-            if unsafe isName(index, bytes) {
+            if isName(index, bytes) {
                 isFresh[index] = true
                 return NameID(index: ids[index])
             }
@@ -106,7 +107,7 @@ public final class NameTable {
         guard nextID < .max else { return .none }
         let id = NameID(index: nextID)
         nextID += 1
-        unsafe names.append(Array(bytes))
+        names.append(Array(bytes))
         ids.append(id.index)
         isFresh.append(true)
         slots[slot] = UInt32(names.count)
@@ -115,32 +116,17 @@ public final class NameTable {
     }
 
     /// Eight bytes at a time: elementsEqual takes them one by one.
-    private func isName(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        unsafe names[index].withUnsafeBytes { name in
-            let bytes = UnsafeRawBufferPointer(bytes)
-            guard name.count == bytes.count else { return false }
-            var at = 0
-            while at + 8 <= name.count {
-                if unsafe name.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                    != bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                {
-                    return false
-                }
-                at += 8
-            }
-            while at < name.count {
-                if unsafe name[at] != bytes[at] { return false }
-                at += 1
-            }
-            return true
-        }
+    private func isName(_ index: Int, _ bytes: Bytes) -> Bool {
+        // The name stays for the call.
+        unsafe names[index].withUnsafeBytes { (unsafe Bytes($0)).isSame(as: bytes) }
     }
 
     private func makeSlots(_ size: Int) {
         slots = Array(repeating: 0, count: size)
         let mask = size - 1
         for index in names.indices.dropFirst() {
-            var slot = unsafe names[index].withUnsafeBufferPointer { unsafe hash($0) } & mask
+            // The array stays for the call.
+            var slot = unsafe names[index].withUnsafeBytes { hash(unsafe Bytes($0)) } & mask
             while slots[slot] != 0 { slot = (slot + 1) & mask }
             slots[slot] = UInt32(index + 1)
         }
@@ -150,17 +136,16 @@ public final class NameTable {
     /// takes five times as long for such short texts.)
     private let seed = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max) | 1)
 
-    private func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        let bytes = UnsafeRawBufferPointer(bytes)
+    private func hash(_ bytes: Bytes) -> Int {
         var state = seed.0 ^ UInt64(bytes.count)
         var at = 0
         while at + 8 <= bytes.count {
-            state = unsafe mixed(state ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            state = mixed(state ^ bytes.word(at: at))
             at += 8
         }
         var rest: UInt64 = 0
         while at < bytes.count {
-            rest = unsafe rest << 8 | UInt64(bytes[at])
+            rest = rest << 8 | UInt64(bytes[at])
             at += 1
         }
         return Int(truncatingIfNeeded: mixed(state ^ rest) >> 1)

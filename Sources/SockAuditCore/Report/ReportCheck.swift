@@ -44,20 +44,24 @@ public struct ReportCheck {
     }
 
     public mutating func push(_ bytes: UnsafeRawBufferPointer) {
-        var rest = unsafe bytes[...]
-        while unsafe !rest.isEmpty {
-            let newline = unsafe rest.firstIndex(of: 0x0A)
-            let piece = unsafe rest[..<(newline ?? rest.endIndex)]
-            unsafe take(piece, ends: newline != nil)
-            unsafe rest = rest[(newline.map { $0 + 1 } ?? rest.endIndex)...]
+        // The caller holds the bytes.
+        push(unsafe Bytes(bytes))
+    }
+
+    private mutating func push(_ bytes: Bytes) {
+        var start = 0
+        while start < bytes.count {
+            let newline = bytes[start...].firstIndex(of: 0x0A)
+            take(bytes.part(start..<(newline ?? bytes.count)), ends: newline != nil)
+            start = newline.map { $0 + 1 } ?? bytes.count
         }
     }
 
-    private mutating func take(_ piece: Slice<UnsafeRawBufferPointer>, ends: Bool) {
+    private mutating func take(_ piece: Bytes, ends: Bool) {
         if isLong {
-            unsafe absorb(UnsafeRawBufferPointer(rebasing: piece))
+            absorb(piece)
         } else {
-            unsafe line += piece
+            line += piece
             if line.count > Self.most { goOn() }
         }
         guard ends else { return }
@@ -93,15 +97,13 @@ public struct ReportCheck {
         isLong = true
     }
 
-    private mutating func absorb(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe absorb($0) } }
-
-    private mutating func absorb(_ bytes: UnsafeRawBufferPointer) {
+    private mutating func absorb(_ bytes: some Collection<UInt8>) {
         guard current != nil else {
             strange += bytes.count
             strangeLine = strangeLine ?? number
             return
         }
-        unsafe current?.hash.update(bytes)
+        current?.hash.update(bytes)
         current?.bytes += bytes.count
     }
 

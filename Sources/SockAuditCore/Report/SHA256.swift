@@ -18,24 +18,16 @@ public struct SHA256: Sendable {
 
     public init() {}
 
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    public mutating func update(_ bytes: some Collection<UInt8>) {
         length &+= UInt64(bytes.count)
-        unsafe rest.append(contentsOf: bytes)
+        rest.append(contentsOf: bytes)
         let whole = rest.count / Self.block * Self.block
         guard whole > 0 else { return }
-        unsafe rest.withUnsafeBufferPointer { input in
-            unsafe Self.constants.withUnsafeBufferPointer { constants in
-                unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
-                    for start in stride(from: 0, to: whole, by: Self.block) {
-                        unsafe Self.compress(input, start, schedule, constants, &state)
-                    }
-                }
-            }
-        }
+        var words = state
+        for start in stride(from: 0, to: whole, by: Self.block) { Self.compress(rest.span, start, &words) }
+        state = words
         rest.removeFirst(whole)
     }
-
-    public mutating func update(_ bytes: [UInt8]) { unsafe bytes.withUnsafeBytes { unsafe update($0) } }
 
     /// The hash of all that came so far, in hexadecimal; more may follow.
     public var hex: String {
@@ -56,27 +48,25 @@ public struct SHA256: Sendable {
         return hash.hex
     }
 
-    private static func compress(
-        _ input: UnsafeBufferPointer<UInt8>, _ start: Int, _ w: UnsafeMutableBufferPointer<UInt32>,
-        _ constants: UnsafeBufferPointer<UInt32>, _ state: inout [UInt32]
-    ) {
+    private static func compress(_ input: Span<UInt8>, _ start: Int, _ state: inout [UInt32]) {
+        var w = InlineArray<64, UInt32>(repeating: 0)
         for i in 0..<16 {
             let at = start + 4 * i
-            unsafe w[i] =
-                unsafe UInt32(input[at]) << 24 | UInt32(input[at + 1]) << 16 | UInt32(input[at + 2]) << 8
+            w[i] =
+                UInt32(input[at]) << 24 | UInt32(input[at + 1]) << 16 | UInt32(input[at + 2]) << 8
                 | UInt32(input[at + 3])
         }
         for i in 16..<64 {
-            let (a, b) = unsafe (w[i - 15], w[i - 2])
+            let (a, b) = (w[i - 15], w[i - 2])
             let s0 = turn(a, 7) ^ turn(a, 18) ^ (a >> 3)
             let s1 = turn(b, 17) ^ turn(b, 19) ^ (b >> 10)
-            unsafe w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
+            w[i] = w[i - 16] &+ s0 &+ w[i - 7] &+ s1
         }
         var (a, b, c, d) = (state[0], state[1], state[2], state[3])
         var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for i in 0..<64 {
             let s1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)
-            let t1 = unsafe h &+ s1 &+ ((e & f) ^ (~e & g)) &+ constants[i] &+ w[i]
+            let t1 = h &+ s1 &+ ((e & f) ^ (~e & g)) &+ constants[i] &+ w[i]
             let s0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)
             let t2 = s0 &+ ((a & b) ^ (a & c) ^ (b & c))
             (h, g, f, e) = (g, f, e, d &+ t1)

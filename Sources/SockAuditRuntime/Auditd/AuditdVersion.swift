@@ -36,10 +36,12 @@ enum AuditdVersion {
     private static func inLogs(_ pid: Int32, _ logs: [String]) -> String? {
         var left = most
         for log in logs where left > 0 {
+            // C reads the path during the call alone.
             let fd = unsafe open(log, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
             guard fd >= 0 else { continue }
             defer { close(fd) }
             var info = stat()
+            // C fills the struct that it is given.
             guard unsafe fstat(fd, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
             if let found = fromItsEnd(fd, Int(info.st_size), pid, &left) { return found }
         }
@@ -52,6 +54,7 @@ enum AuditdVersion {
         var piece = [UInt8](repeating: 0, count: piece)
         while end > 0 && left > 0 {
             let start = max(0, end - piece.count)
+            // No more than the buffer holds.
             let count = unsafe piece.withUnsafeMutableBytes { buffer in
                 SystemText.retrying { unsafe pread(fd, buffer.baseAddress, end - start, off_t(start)) }
             }

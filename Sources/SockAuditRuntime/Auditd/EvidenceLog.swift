@@ -138,6 +138,7 @@ extension EvidenceLog {
         defer { unsafe closedir(directory) }
         let name = String(file[(file.lastIndex(of: "/").map(file.index(after:)) ?? file.startIndex)...])
         var found: [(Int, String)] = []
+        // An entry stays until the next is read, and its name ends with a zero.
         while let entry = unsafe readdir(directory) {
             let each = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
                 unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
@@ -155,12 +156,14 @@ extension EvidenceLog {
 
     private static func size(_ path: String) -> UInt64 {
         var info = stat()
+        // C fills the struct that it is given.
         guard unsafe lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return 0 }
         return UInt64(clamping: info.st_size)
     }
 
     private static func disk(_ folder: String) -> Disk? {
         var info = statvfs()
+        // C fills the struct that it is given.
         guard unsafe statvfs(folder, &info) == 0 else { return nil }
         let unit = UInt64(info.f_frsize)
         return Disk(

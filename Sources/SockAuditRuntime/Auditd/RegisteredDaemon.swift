@@ -39,6 +39,7 @@ public struct RegisteredDaemon: Equatable, Sendable {
         let file = root + String(decoding: daemon.confPath, as: UTF8.self)
         var info = stat()
         var bytes: [UInt8]?
+        // C fills the struct that it is given.
         if unsafe stat(file, &info) == 0 {
             // A pipe would keep us waiting; auditd takes none either.
             bytes = info.st_mode & S_IFMT == S_IFREG ? SmallFile.read(file, limit: 1 << 20) : nil

@@ -117,6 +117,7 @@ struct Measurement: ~Copyable {
                 pollfd(fd: source.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: keeper.descriptor, events: Int16(POLLIN), revents: 0),
             ]
+            // As many as are given.
             let ready = SystemText.retrying { unsafe poll(&waiting, 2, Int32(clamping: min(left, 100))) }
             if ready > 0 && waiting[1].revents != 0 { try keeper.listen() }
             _ = try take()
@@ -128,6 +129,7 @@ struct Measurement: ~Copyable {
     private mutating func take() throws(AuditError) -> Int {
         let pipeline = pipeline
         var meter = meter
+        // A message stays for the call that it is handed to.
         let count = try unsafe source.drain { type, text in
             unsafe meter.count(type: type, text)
             unsafe pipeline.push(type: type, message: text)

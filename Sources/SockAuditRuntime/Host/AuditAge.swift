@@ -43,6 +43,7 @@ public enum AuditAge {
         guard fd >= 0 else { return }
         defer { close(fd) }
         let text = Array("\(bootIdentity) \(now)\n".utf8)
+        // No more than the buffer holds.
         _ = unsafe text.withUnsafeBytes { unsafe write(fd, $0.baseAddress, $0.count) }
     }
 
@@ -54,6 +55,7 @@ public enum AuditAge {
         defer { close(fd) }
         var line = [UInt8](repeating: 0, count: 8_192)
         while true {
+            // No more than the buffer holds.
             let count = unsafe read(fd, &line, line.count)
             if count < 0 && (errno == EPIPE || errno == EINTR) { continue }
             guard count > 0 else { return nil }

@@ -40,6 +40,7 @@ public struct Clock: Sendable {
 
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
+        // C fills the struct that it is given.
         unsafe clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }

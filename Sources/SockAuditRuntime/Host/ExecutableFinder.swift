@@ -63,6 +63,7 @@ public enum ExecutableFinder {
         var found: [[UInt8]] = []
         for folder in path.split(separator: ":").map(String.init) + usual where folder.hasPrefix("/") {
             let file = folder + "/" + name
+            // C reads the path during the call alone; what realpath gives is ours.
             guard unsafe access(file, X_OK) == 0, let real = unsafe realpath(file, nil) else { continue }
             defer { unsafe free(real) }
             var info = stat()

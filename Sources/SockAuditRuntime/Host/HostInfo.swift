@@ -15,6 +15,7 @@ public enum HostInfo {
 
     private static func uts<T>(_ pick: (utsname) -> T) -> String {
         var info = utsname()
+        // C fills the struct, each field with a zero behind its text.
         unsafe uname(&info)
         return unsafe withUnsafeBytes(of: pick(info)) {
             unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)

@@ -180,11 +180,13 @@ public struct ProcScanner {
                         guard let fd = unsafe Self.number(name) else { return }
                         scan.descriptors += 1
                         guard let base = target.baseAddress else { return }
+                        // C reads the path during the call alone.
                         let count = unsafe readlinkat(handle, name, base, target.count)
                         guard count > 0 else {
                             if errno == EACCES { isDenied = true }
                             return
                         }
+                        // As many bytes as were filled.
                         if let inode = unsafe Self.inode(target, count) {
                             found.append((fd, inode))
                         } else if unsafe Self.isRing(target, count) {
@@ -221,6 +223,7 @@ public struct ProcScanner {
     private static func number(_ text: UnsafePointer<CChar>) -> Int32? {
         var value: Int32 = 0
         var index = 0
+        // Up to its zero, and no further.
         while unsafe text[index] != 0 {
             let digit = unsafe Int32(text[index]) - 0x30
             guard (0...9).contains(digit), index < 9 else { return nil }
@@ -237,6 +240,7 @@ public struct ProcScanner {
         }
         var value: UInt64 = 0
         for index in 8..<(count - 1) {
+            // Below the count.
             let digit = unsafe UInt8(bitPattern: text[index]) &- 0x30
             guard digit < 10 else { return nil }
             value = value &* 10 &+ UInt64(digit)
@@ -254,6 +258,7 @@ public struct ProcScanner {
 
     private static func isRing(_ text: UnsafeMutableBufferPointer<CChar>, _ count: Int) -> Bool {
         guard count >= 21, let base = text.baseAddress else { return false }
+        // There are so many bytes.
         return unsafe strncmp(base, "anon_inode:[io_uring]", 21) == 0
     }
 

@@ -27,6 +27,7 @@ final class ScanMemory {
             guard file >= 0 else { return nil }
             defer { close(file) }
             var activity = Activity(descriptors: Int64(folder.st_size))
+            // No more than the buffer holds.
             let count = unsafe withUnsafeMutableBytes(of: &activity.text) { buffer in
                 SystemText.retrying { unsafe read(file, buffer.baseAddress, buffer.count) }
             }

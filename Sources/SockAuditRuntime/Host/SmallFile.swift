@@ -12,6 +12,7 @@ enum SmallFile {
         var used = 0
         while used < limit {
             if used == bytes.count { bytes += [UInt8](repeating: 0, count: min(bytes.count, limit - used)) }
+            // No more than the buffer holds.
             let count = unsafe bytes.withUnsafeMutableBytes { buffer in
                 SystemText.retrying {
                     unsafe Glibc.read(fd, buffer.baseAddress.map { unsafe $0 + used }, buffer.count - used)

@@ -66,6 +66,7 @@ public struct Keeper: ~Copyable {
     private static func hello(_ link: borrowing MessageSocket) -> KeeperOrder? {
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
+            // As many as are given.
             guard SystemText.retrying({ unsafe poll(&waiting, 1, -1) }) > 0 else { return nil }
             switch link.receive() {
             case .none: continue
@@ -102,6 +103,7 @@ public struct Keeper: ~Copyable {
             ]
             waiting += exempt.polled
             let count = nfds_t(waiting.count)
+            // As many as are given.
             let ready = SystemText.retrying { unsafe poll(&waiting, count, limit) }
             if ready > 0 {
                 // Whoever ends us ends the run: the monitor prints its last table first.

@@ -36,6 +36,7 @@ struct KeeperLink: ~Copyable {
         link.hangUp()
         for _ in 0..<Self.endPatience {
             var status: Int32 = 0
+            // C fills the status.
             let ended = SystemText.retrying { unsafe waitpid(process, &status, WNOHANG) }
             if ended != 0 { return }
             _ = poll(nil, 0, 10)
@@ -178,6 +179,7 @@ struct KeeperLink: ~Copyable {
         guard link.send(question) else { throw lost() }
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
+            // As many as are given.
             let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.patience) }
             guard ready > 0 else {
                 throw AuditError(

@@ -8,6 +8,7 @@ struct WireWriter {
     init(_ kind: UInt8) { bytes = [kind] }
 
     mutating func put(_ value: some FixedWidthInteger) {
+        // The eight bytes of a number.
         unsafe withUnsafeBytes(of: Int64(truncatingIfNeeded: value)) { unsafe bytes += $0 }
     }
     mutating func put(_ flag: Bool) { bytes.append(flag ? 1 : 0) }
@@ -44,6 +45,7 @@ struct WireReader {
     mutating func number<T: FixedWidthInteger>() throws(Damaged) -> T {
         var value: Int64 = 0
         let raw = try take(8)
+        // Eight bytes, into a number of eight.
         unsafe withUnsafeMutableBytes(of: &value) { unsafe $0.copyBytes(from: raw) }
         return T(truncatingIfNeeded: value)
     }

@@ -74,6 +74,7 @@ public struct OutputSink: ~Copyable {
         defer { pending.removeFirst(sent) }
         while sent < pending.count {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            // As many as are given.
             if SystemText.retrying({ unsafe poll(&room, 1, 0) }) <= 0 { return .waiting }
             if room.revents & Int16(POLLERR) != 0 { return .closed }
             let count = unsafe pending.withUnsafeBytes { buffer in
@@ -109,6 +110,7 @@ public struct OutputSink: ~Copyable {
                 pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
             ]
+            // As many as are given.
             guard SystemText.retrying({ unsafe poll(&waiting, 2, -1) }) > 0, waiting[1].revents == 0 else {
                 return
             }

@@ -25,6 +25,7 @@ enum OwnReport {
         toReplace name: String, in folder: Int32, _ form: ReportFrame.Form, path: String
     ) -> AuditError? {
         var info = stat()
+        // C fills the struct that it is given.
         guard unsafe fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else {
             // Other errors are found when the new file is made.
             return nil
@@ -34,6 +35,7 @@ enum OwnReport {
                 .outputFailed, errno: EEXIST,
                 "The report \(path) cannot be replaced; check that it is a plain file and no symbolic link.")
         }
+        // C reads the path during the call alone.
         let fd = unsafe openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else {
             return AuditError(
@@ -41,6 +43,7 @@ enum OwnReport {
                 "The report \(path) cannot be replaced: what stands there cannot be read; name another file.")
         }
         defer { close(fd) }
+        // C fills the struct that it is given.
         guard unsafe fstat(fd, &info) == 0, isOurs(info) else { return notOurs(path) }
         if info.st_size == 0 || form.begins(start(of: fd)) { return nil }
         return AuditError(
@@ -56,6 +59,7 @@ enum OwnReport {
         var bytes = [UInt8](repeating: 0, count: most)
         var count = 0
         while count < most {
+            // No more than the buffer holds.
             let more = unsafe bytes.withUnsafeMutableBytes { buffer in
                 SystemText.retrying {
                     unsafe read(fd, buffer.baseAddress.map { unsafe $0 + count }, buffer.count - count)

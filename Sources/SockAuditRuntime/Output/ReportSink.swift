@@ -93,6 +93,7 @@ public struct ReportSink: ~Copyable {
             )
         }
         var info = stat()
+        // C fills the struct that it is given.
         guard unsafe fstat(fd, &info) == 0, OwnReport.isOurs(info) else {
             close(fd)
             throw OwnReport.notOurs(path)
@@ -154,6 +155,7 @@ public struct ReportSink: ~Copyable {
 
     private static func areSame(_ a: Int32, _ b: Int32) -> Bool {
         var (one, two) = (stat(), stat())
+        // C fills the struct that it is given.
         guard unsafe fstat(a, &one) == 0, unsafe fstat(b, &two) == 0 else { return false }
         return one.st_dev == two.st_dev && one.st_ino == two.st_ino
     }
@@ -238,6 +240,7 @@ public struct ReportSink: ~Copyable {
         var sent = 0
         var failure: Int32 = 0
         while sent < bytes.count && failure == 0 {
+            // No more than the buffer holds.
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[sent...]))
             }

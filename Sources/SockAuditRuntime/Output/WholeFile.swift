@@ -29,6 +29,7 @@ struct WholeFile: ~Copyable {
 
     deinit {
         guard let written else { return }
+        // C reads the path during the call alone.
         unsafe unlinkat(written.folder, written.name, 0)
         close(written.folder)
     }
@@ -49,6 +50,7 @@ struct WholeFile: ~Copyable {
         for _ in 0..<Self.attempts {
             let name = ".\(parts.name.prefix(200)).\(String(UInt64.random(in: .min ... .max), radix: 36)).tmp"
             let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+            // C reads the path during the call alone.
             let fd = unsafe openat(folder, name, flags, readers.mode)
             if fd < 0 && errno == EEXIST { continue }
             guard fd >= 0 else {
@@ -75,6 +77,7 @@ struct WholeFile: ~Copyable {
             discard()
             throw refusal
         }
+        // C reads the path during the call alone.
         guard unsafe renameat(folder, name, folder, parts.name) == 0 else {
             let code = errno
             discard()
@@ -86,6 +89,7 @@ struct WholeFile: ~Copyable {
 
     private mutating func discard() {
         guard let (folder, name) = written else { return }
+        // C reads the path during the call alone.
         unsafe unlinkat(folder, name, 0)
         close(folder)
         written = nil
@@ -112,6 +116,7 @@ struct WholeFile: ~Copyable {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
+            // No more than the buffer holds.
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 SystemText.retrying {
                     unsafe write(fd, buffer.baseAddress.map { unsafe $0 + sent }, buffer.count - sent)

@@ -28,12 +28,14 @@ final class LocalNode {
     }
 
     func isThis(_ node: UnsafeBufferPointer<UInt8>) -> Bool {
+        // The name that the caller holds.
         if !last.name.isEmpty, unsafe node.elementsEqual(last.name) { return last.isThis }
         last = unsafe (Array(node), judge(node))
         return last.isThis
     }
 
     private func judge(_ node: UnsafeBufferPointer<UInt8>) -> Bool {
+        // The name that the caller holds.
         if names.contains(where: { unsafe node.elementsEqual($0) }) { return true }
         guard format == nil || format == .fqd else { return false }
         return unsafe node.starts(with: host + [UInt8(ascii: ".")])
@@ -56,6 +58,7 @@ final class LocalNode {
             default: continue
             }
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            // An address of the length of its family, and as much room as is said.
             let code = unsafe getnameinfo(
                 address, socklen_t(length), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
             guard code == 0 else { continue }

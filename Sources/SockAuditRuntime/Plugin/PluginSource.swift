@@ -60,6 +60,7 @@ final class PluginSource {
             throw AuditError(.inputFailed, errno: code, "Reading the records of the audit daemon failed.")
         }
         var failure: AuditError?
+        // A block stays for the call that it is handed to, and so do its lines.
         let count = unsafe input.take { block in
             unsafe splitter.push(block) { line in
                 do throws(AuditError) { try unsafe push(line, pipeline) } catch { failure = error }
@@ -78,6 +79,7 @@ final class PluginSource {
     private func push(
         _ line: UnsafeBufferPointer<UInt8>, _ pipeline: EventPipeline
     ) throws(AuditError) {
+        // Parts of the line that the caller holds.
         guard let local else { return unsafe pipeline.push(line: line) }
         guard unsafe line.starts(with: "node=".utf8) else { return unsafe pushLocal(line, pipeline) }
         let node = unsafe UnsafeBufferPointer(rebasing: line.dropFirst(5).prefix { $0 != 0x20 })
@@ -85,6 +87,7 @@ final class PluginSource {
             return unsafe pushLocal(UnsafeBufferPointer(rebasing: line.dropFirst(6 + node.count)), pipeline)
         }
         if remote == nil { remote = try makeRemote() }
+        // Parts of the line that the caller holds.
         unsafe remote?.push(line: line)
     }
 
@@ -94,6 +97,7 @@ final class PluginSource {
             if !hasBegun { hasBegun = unsafe (RecordStamp.milliseconds(line) ?? .max) >= since }
             if hasBegun { pipeline.sawSerial(serial) }
         }
+        // Parts of the line that the caller holds.
         unsafe pipeline.push(line: line)
     }
 

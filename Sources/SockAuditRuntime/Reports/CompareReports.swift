@@ -28,6 +28,7 @@ public enum CompareReports {
             }
             line.removeAll(keepingCapacity: true)
         }
+        // A block stays for the call that it is handed to.
         try unsafe ReportFile.read(path, block: block) { bytes in
             var rest = unsafe bytes[...]
             while let newline = unsafe rest.firstIndex(of: 0x0A) {

@@ -11,6 +11,7 @@ public enum VerifyReport {
         var isRight = true
         for path in paths {
             var check = ReportCheck()
+            // A block stays for the call that it is handed to.
             try unsafe ReportFile.read(path, block: block) { unsafe check.push($0) }
             check.finish()
             let name = Escaping.sentence(path)
@@ -45,6 +46,7 @@ enum ReportFile {
     ) throws(AuditError) {
         let file = try InputFile(path: path)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
+        // Of this function alone.
         defer { unsafe buffer.deallocate() }
         while true {
             let count = try unsafe file.read(into: buffer)

@@ -79,9 +79,11 @@ public final class EventPipeline {
     private func readDiverted() {
         let lines = main.takeDiverted()
         if lines.isEmpty { return }
+        // Between the ends of the array, which stays for the call.
         unsafe lines.withUnsafeBufferPointer { bytes in
             var start = 0
             while start < bytes.count {
+                // Between the ends of the array, which stays for the call.
                 let end = unsafe bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
                 unsafe read(UnsafeBufferPointer(rebasing: bytes[start..<end]))
                 start = end
@@ -111,6 +113,7 @@ public final class EventPipeline {
     }
 
     private func read(_ line: UnsafeBufferPointer<UInt8>) {
+        // The line that the caller holds.
         guard unsafe line.first == UInt8(ascii: "n"), unsafe line.starts(with: "node=".utf8) else {
             return unsafe main.push(line: line)
         }
@@ -118,6 +121,7 @@ public final class EventPipeline {
             let name = unsafe line.prefix { $0 != 0x20 } + [0x20]
             lastNode = (name, reader(name))
         }
+        // The line that the caller holds.
         unsafe lastNode.reader.push(line: line)
     }
 

@@ -53,6 +53,7 @@ struct Evidence {
             let left = begin + Self.probe - Clock.steady()
             guard left > 0 else { break }
             var waiting = pollfd(fd: source.descriptor, events: Int16(POLLIN), revents: 0)
+            // As many as are given.
             _ = unsafe poll(&waiting, 1, Int32(left))
             _ = try unsafe source.drain { type, text in
                 if unsafe RecordType.isCall(type) && CallMaker.isForUs(text) { sockets += 1 }

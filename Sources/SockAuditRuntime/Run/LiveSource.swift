@@ -46,6 +46,7 @@ struct LiveSource: ~Copyable {
         if let plugin { return try plugin.read(into: pipeline) }
         var counted = meter
         let count =
+            // A message stays for the call that it is handed to.
             try unsafe kernel?.drain {
                 unsafe counted.count(type: $0, $1)
                 unsafe pipeline.push(type: $0, message: $1)

@@ -36,6 +36,7 @@ struct LoadMeter {
         guard let pid = unsafe CallMaker.process(text) else { return }
         if makers[pid] == nil {
             guard makers.count < Self.mostMakers else { return }
+            // The message that the caller holds.
             makers[pid] = unsafe Maker(exe: CallMaker.program(text))
         }
         makers[pid]?.events += 1

@@ -231,6 +231,7 @@ public struct Monitor: ~Copyable {
                 pollfd(fd: keeper?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
+                // As many as are given.
                 unsafe poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
             }
             if ready > 0 {

@@ -32,6 +32,7 @@ final class NodeReader {
     func takeDiverted() -> [UInt8] { lane?.takeDiverted() ?? parser?.takeDiverted() ?? [] }
 
     func push(block: UnsafeBufferPointer<UInt8>, _ splitter: inout LineSplitter) {
+        // Handed on for the call.
         unsafe lane?.push(block: block, &splitter)
         unsafe parser?.push(block: block, &splitter)
     }
@@ -42,11 +43,13 @@ final class NodeReader {
     }
 
     func push(line: UnsafeBufferPointer<UInt8>) {
+        // Handed on for the call.
         unsafe lane?.push(record: line)
         unsafe parser?.push(record: line)
     }
 
     func push(type: UInt16, message: UnsafeRawBufferPointer) {
+        // Handed on for the call.
         unsafe lane?.push(type: type, message: message)
         unsafe parser?.push(type: type, message: message)
     }

@@ -69,6 +69,7 @@ public enum Replay {
         guard unsafe stat(report, &found) == 0, found.st_mode & S_IFMT == S_IFREG else { return }
         for file in files {
             var info = stat()
+            // C fills the struct that it is given.
             let code = unsafe file.path == "-" ? fstat(STDIN_FILENO, &info) : stat(file.path, &info)
             if code == 0, info.st_dev == found.st_dev, info.st_ino == found.st_ino {
                 throw AuditError(

@@ -63,12 +63,14 @@ struct ReplayFollow {
         let reader = loop.reader
         switch try file.wait(or: signals.descriptor, milliseconds: loop.pause(Self.look)) {
         case .readable:
+            // As many bytes as were read into the reader's buffer.
             let count = try unsafe file.read(into: reader.buffer)
             if count == 0 {
                 reader.endOfFile()
                 try file.finish()
                 loop.end()
             } else {
+                // As many bytes as were read into the reader's buffer.
                 unsafe reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))
                 loop.sawData()
             }
@@ -81,6 +83,7 @@ struct ReplayFollow {
     private func read(_ log: FollowedLog, _ loop: inout FollowLoop) -> Bool {
         let reader = loop.reader
         do {
+            // As many bytes as were read into the reader's buffer.
             switch try unsafe log.read(into: reader.buffer) {
             case .bytes(let count):
                 unsafe reader.push(UnsafeRawBufferPointer(rebasing: reader.buffer[..<count]))

@@ -38,6 +38,7 @@ private final class MergedLog {
         text.removeAll(keepingCapacity: true)
         lines.removeAll(keepingCapacity: true)
         next = 0
+        // Handed on for the call.
         if let block = unsafe block {
             unsafe splitter.push(block) { unsafe add($0) }
         } else {
@@ -46,6 +47,7 @@ private final class MergedLog {
     }
 
     private func add(_ line: UnsafeBufferPointer<UInt8>) {
+        // Handed on for the call.
         newest = unsafe max(newest, RecordStamp.milliseconds(line) ?? newest)
         unsafe text += line
         lines.append((text.count, newest))
@@ -56,6 +58,7 @@ private final class MergedLog {
         unsafe text.withUnsafeBufferPointer { bytes in
             repeat {
                 let start = next == 0 ? 0 : lines[next - 1].end
+                // Between the ends of the array, which stays for the call.
                 unsafe body(UnsafeBufferPointer(rebasing: bytes[start..<lines[next].end]))
                 next += 1
             } while next < lines.count && lines[next].key <= limit
@@ -101,6 +104,7 @@ extension ReplayReader {
             } else {
                 let others = open.lazy.filter { $0 !== log }.map(\.key).min() ?? .max
                 let pipeline = self.pipeline
+                // Handed on for the call.
                 unsafe log.give(upTo: min(others, waiting.first?.first ?? .max)) {
                     unsafe pipeline.push(line: $0)
                 }
@@ -114,6 +118,7 @@ extension ReplayReader {
         do throws(AuditError) {
             switch try next(of: log.file, log.ahead, most: MergedLog.block, or: signals.descriptor) {
             case .block(let bytes, let position):
+                // Handed on for the call.
                 unsafe log.take(bytes.bindMemory(to: UInt8.self), position: position)
                 return true
             case .stopped:
@@ -121,6 +126,7 @@ extension ReplayReader {
                 return true
             case .end: break
             }
+            // Handed on for the call.
             unsafe log.take(nil)
             if !log.isEmpty { return true }
             try log.file.finish()

@@ -19,6 +19,7 @@ final class ReplayProgress {
                 columns: { Terminal.size(STDERR_FILENO)?.columns },
                 write: { text in
                     let bytes = Array(text.utf8)
+                    // No more than the buffer holds.
                     _ = unsafe Glibc.write(STDERR_FILENO, bytes, bytes.count)
                 }, now: { Clock.steady() })
         }

@@ -36,6 +36,7 @@ import SockAuditCore
         if settings.every != nil { pipeline.border = { tables.border } }
     }
 
+    // Of this object alone.
     deinit { unsafe buffer.deallocate() }
 
     /// A reading that takes a while shows how far it is.
@@ -98,12 +99,14 @@ import SockAuditCore
             let bytes: UnsafeRawBufferPointer
             let position: Int64
             switch try next(of: file, ahead, or: signals.descriptor) {
+            // As many bytes as were read; they stay until the next are.
             case .block(let block, let now): unsafe (bytes, position) = (block, now)
             case .end: break reading
             case .stopped:
                 if handle(signals) { continue }
                 break reading
             }
+            // As many bytes as were read; they stay until the next are.
             unsafe push(bytes)
             showProgress(bytesBefore + position)
             // A record may be stamped wrong; two megabytes of them are not.
@@ -122,6 +125,7 @@ import SockAuditCore
     ) throws(AuditError) -> ReadAhead.Step {
         if let ahead { return try ahead.next(or: stop) }
         if try file.wait(or: stop) == .stopped { return .stopped }
+        // As many bytes as were read; they stay until the next are.
         let count = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<most]))
         if count == 0 { return .end }
         return unsafe .block(UnsafeRawBufferPointer(rebasing: buffer[..<count]), position: file.position)
@@ -144,6 +148,7 @@ import SockAuditCore
 
     func push(_ bytes: UnsafeRawBufferPointer) {
         let pipeline = self.pipeline
+        // As many bytes as were read; they stay until the next are.
         unsafe pipeline.push(block: bytes.bindMemory(to: UInt8.self), &splitter)
         note()
     }

@@ -21,6 +21,7 @@ struct OwnProgram: ~Copyable {
         var fromChild: [Int32] = [-1, -1]
         defer { for fd in [toChild[0], fromChild[1]] where fd >= 0 { close(fd) } }
         if piped {
+            // Two descriptors are written, and there is room for two.
             guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
                 let code = errno
                 for fd in [toChild[1], fromChild[0]] where fd >= 0 { close(fd) }
@@ -28,6 +29,7 @@ struct OwnProgram: ~Copyable {
             }
             for fd in toChild + fromChild { _ = fcntl(fd, F_SETFD, FD_CLOEXEC) }
         }
+        // Made, used and destroyed here; C copies the paths that it is given.
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -67,6 +69,7 @@ struct OwnProgram: ~Copyable {
 
     @discardableResult private static func reap(_ pid: Int32) -> Int32 {
         var status: Int32 = 0
+        // C fills the status.
         guard SystemText.retrying({ unsafe waitpid(pid, &status, 0) }) == pid else { return -1 }
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }

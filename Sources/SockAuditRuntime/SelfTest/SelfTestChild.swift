@@ -40,6 +40,7 @@ public struct SelfTestChild: ~Copyable {
         let before = signal(SIGPIPE, SIG_IGN)
         defer { _ = signal(SIGPIPE, before) }
         var byte: UInt8 = 0x0A
+        // No more than the buffer holds.
         guard SystemText.retrying({ unsafe write(child.input, &byte, 1) }) == 1 else { throw Self.failure }
     }
 
@@ -53,9 +54,11 @@ public struct SelfTestChild: ~Copyable {
             var waiting = pollfd(fd: child.output, events: Int16(POLLIN), revents: 0)
             let left = limit - Clock.steady()
             guard left > 0, text.count < 65_536,
+                // As many as are given.
                 SystemText.retrying({ unsafe poll(&waiting, 1, Int32(clamping: left)) }) > 0
             else { throw Self.failure }
             var piece = [UInt8](repeating: 0, count: 4_096)
+            // No more than the buffer holds.
             let count = SystemText.retrying { unsafe read(child.output, &piece, piece.count) }
             guard count > 0 else { throw Self.failure }
             text += piece[..<count]

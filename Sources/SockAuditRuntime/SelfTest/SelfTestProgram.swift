@@ -35,6 +35,7 @@ public enum SelfTestProgram {
 
     private static func say(_ line: String) -> Bool {
         let bytes = Array((line + "\n").utf8)
+        // No more than the buffer holds.
         return unsafe bytes.withUnsafeBytes { buffer in
             SystemText.retrying { unsafe write(STDOUT_FILENO, buffer.baseAddress, buffer.count) }
         } == bytes.count
@@ -42,6 +43,7 @@ public enum SelfTestProgram {
 
     private static func waited() -> Bool {
         var byte: UInt8 = 0
+        // No more than the buffer holds.
         return SystemText.retrying { unsafe read(STDIN_FILENO, &byte, 1) } == 1
     }
 }

@@ -118,6 +118,7 @@ struct SelfTestWork {
             counts.socket.tcp += 1
             counts.calls["b64.socket", default: 0] += 1
         }
+        // An internet address is a socket address of this size.
         let accepted = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int32 in
                 guard unsafe bind(listener, address, length) == 0, listen(listener, 1) == 0,
@@ -140,6 +141,7 @@ struct SelfTestWork {
 
     private mutating func paired() {
         var ends: [Int32] = [-1, -1]
+        // Two descriptors are written, and there is room for two.
         guard unsafe socketpair(AF_UNIX, Self.stream, 0, &ends) == 0 else { return }
         counts.othersOpened += 2
         if Glibc.close(ends[0]) == 0 { counts.othersClosed += 1 }

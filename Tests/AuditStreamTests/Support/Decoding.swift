@@ -21,6 +21,7 @@ struct Decoded {
             var start = 0
             while start < bytes.count {
                 let end = pieces >= bytes.count - start ? bytes.count : start + pieces
+                // The bytes stay for the call.
                 unsafe bytes[start..<end].withUnsafeBytes { unsafe feed.feed($0) }
                 start = end
             }

@@ -11,11 +11,13 @@ struct SplitLines {
         var start = 0
         while start < bytes.count {
             let end = start + min(block, bytes.count - start)
+            // The bytes stay for the call.
             unsafe bytes[start..<end].withUnsafeBufferPointer { block in
                 unsafe splitter.push(block) { unsafe records.append(String(decoding: $0, as: UTF8.self)) }
             }
             start = end
         }
+        // The bytes stay for the call.
         unsafe splitter.finish { unsafe records.append(String(decoding: $0, as: UTF8.self)) }
         counters = splitter.counters
     }

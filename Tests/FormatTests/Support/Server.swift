@@ -35,6 +35,7 @@ final class Server {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        // An internet address is a socket address of this size.
         let bound = unsafe withUnsafeMutablePointer(to: &address) { raw in
             unsafe raw.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe bind(fd, $0, length) == 0 && getsockname(fd, $0, &length) == 0

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 enum Programs {
+    // C reads the text during the call alone.
     static var isBuilt: Bool { unsafe access(Repository.sockaudit, X_OK) == 0 }
 
     struct Answer {
@@ -84,6 +85,7 @@ final class RunningPlugin {
         let fd = pipe.fileHandleForWriting.fileDescriptor
         var sent = 0
         while sent < bytes.count {
+            // The bytes stay for the call.
             let count = unsafe bytes.withUnsafeBytes {
                 unsafe Glibc.write(
                     fd, UnsafeRawBufferPointer(rebasing: $0[sent...]).baseAddress, $0.count - sent)

@@ -84,6 +84,7 @@ struct LaneAgreementTests {
         var splitter = LineSplitter()
         try OneAtATime.run {
             var lane = try FastLane(decoder: decoder)
+            // The bytes stay for the call.
             unsafe log.withUnsafeBufferPointer { unsafe lane.push(block: $0, &splitter) }
             lane.flush()
         }

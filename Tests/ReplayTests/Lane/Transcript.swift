@@ -25,6 +25,7 @@ struct Transcript: Equatable {
         var found: [AuditEvent] = []
         func read(_ body: (UnsafeBufferPointer<UInt8>) -> Void) {
             for start in stride(from: 0, to: log.count, by: block) {
+                // The bytes stay for the call.
                 unsafe log[start..<min(start + block, log.count)].withUnsafeBufferPointer(body)
             }
         }
@@ -32,6 +33,7 @@ struct Transcript: Equatable {
             switch kind {
             case .auto:
                 var lane = try FastLane(decoder: decoder)
+                // The bytes stay for the call.
                 unsafe read { unsafe lane.push(block: $0, &splitter) }
                 lane.finish(&splitter)
                 lane.flush()
@@ -39,6 +41,7 @@ struct Transcript: Equatable {
                 counters = lane.counters
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
+                // The bytes stay for the call.
                 unsafe read { unsafe parser.push(block: $0, &splitter) }
                 parser.finish(&splitter)
                 parser.pump()
@@ -64,6 +67,7 @@ struct Transcript: Equatable {
             case .auto:
                 var lane = try FastLane(decoder: decoder, live: true)
                 for message in messages {
+                    // The bytes stay for the call.
                     unsafe message.text.withUnsafeBytes { unsafe lane.push(type: message.type, message: $0) }
                 }
                 lane.flush()
@@ -72,6 +76,7 @@ struct Transcript: Equatable {
             case .auparse:
                 var parser = try ParserReader(decoder: decoder)
                 for message in messages {
+                    // The bytes stay for the call.
                     unsafe message.text.withUnsafeBytes {
                         unsafe parser.push(type: message.type, message: $0)
                     }

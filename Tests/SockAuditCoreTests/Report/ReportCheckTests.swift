@@ -40,7 +40,8 @@ import Testing
         var check = ReportCheck()
         var rest = bytes[...]
         while !rest.isEmpty {
-            unsafe rest.prefix(pieces).withUnsafeBytes { check.push($0) }
+            // The bytes stay for the call.
+            unsafe rest.prefix(pieces).withUnsafeBytes { unsafe check.push($0) }
             rest = rest.dropFirst(pieces)
         }
         check.finish()

@@ -19,6 +19,7 @@ import Testing
     }
 
     private static func expected(_ seconds: Int64) -> (date: String, clock: String) {
+        // tm names its zone by a pointer, which nobody reads.
         let p = unsafe parts(seconds)
         return (
             unsafe "\(pad(Int(p.tm_year) + 1_900, 4))-\(pad(Int(p.tm_mon) + 1, 2))-\(pad(Int(p.tm_mday), 2))",
