@@ -89,6 +89,7 @@ public final class NameTable {
         if let id = bytes.withContiguousStorageIfAvailable({ internContiguous(unsafe Bytes($0)) }) {
             return id
         }
+        // A copy, for the call.
         return unsafe Array(bytes).withUnsafeBytes { internContiguous(unsafe Bytes($0)) }
     }
 
