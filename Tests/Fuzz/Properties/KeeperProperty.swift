@@ -1,0 +1,1 @@
+enum KeeperProperty { static func fault(_ bytes: [UInt8]) -> String? { nil } }
