@@ -60,12 +60,13 @@ let package = Package(
 
 // What must hold of every input is written once, in Tests/Fuzz/Properties: the fuzzer looks for inputs of which it
 // does not, and the tests hold those that it ever found, and its corpus, to it.
-let fuzzParts: [Target.Dependency] = ["SockAuditRuntime", "AuditStream", "SockAuditCore"]
+let fuzzParts: [Target.Dependency] = ["SockAuditRuntime", "AuditStream", "SockAuditCore", "CAudit"]
 package.targets.append(
     isFuzzed
         ? .executableTarget(
             name: "sockaudit-fuzz", dependencies: fuzzParts, path: "Tests/Fuzz",
-            sources: ["Properties", "Driver"], swiftSettings: common)
+            exclude: ["Corpus", "Tests", "README.md"], sources: ["Properties", "Driver"],
+            swiftSettings: common)
         : .testTarget(
             name: "FuzzTests", dependencies: fuzzParts, path: "Tests/Fuzz",
             exclude: ["Corpus", "Driver", "README.md"], sources: ["Properties", "Tests"],

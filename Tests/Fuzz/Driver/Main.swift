@@ -16,7 +16,9 @@ enum Main {
 
     static func main() {
         guard target != nil else {
-            print("SOCKAUDIT_FUZZ_TARGET must be one of", FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))
+            print(
+                "SOCKAUDIT_FUZZ_TARGET must be one of",
+                FuzzTarget.allCases.map(\.rawValue).joined(separator: ", "))
             exit(64)
         }
         var count = CommandLine.argc

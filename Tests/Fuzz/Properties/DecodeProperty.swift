@@ -45,7 +45,7 @@ enum DecodeProperty {
             unsafe piece.withUnsafeBufferPointer { unsafe pipeline.push(block: $0, &splitter) }
         }
         pipeline.finish(&splitter)
-        pipeline.flush()
+        pipeline.settleOrder()
         return (ledger.takeRows(now: nil).sorted(by: .pid), pipeline.counters)
     }
 }

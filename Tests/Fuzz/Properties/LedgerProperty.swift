@@ -48,7 +48,8 @@ struct LedgerRun {
             isInOtherNamespace: { $0 % 7 == 0 })
         ledger = SocketLedger(
             settings: .init(
-                live: isLive, light: flags & 2 != 0, units: flags & 4 != 0, endedRows: flags & 8 != 0 ? 2 : 40),
+                live: isLive, light: flags & 2 != 0, units: flags & 4 != 0, endedRows: flags & 8 != 0 ? 2 : 40
+            ),
             scope: flags & 16 != 0 ? Scope(patterns: ["nginx", "a*"]) : .all,
             probe: isLive ? { owners.byPid[$0] } : nil, kin: flags & 32 != 0 ? kin : nil)
         window = ReorderWindow(span: flags & 64 != 0 ? 8 : 0, detectsRestart: !isLive)
@@ -80,7 +81,8 @@ struct LedgerRun {
 
     private mutating func fd() -> Int32 {
         let byte = choices.byte()
-        return byte < 0xF0 ? Int32(byte % 16) : [.min, -1, 1_023, 65_535, 1 << 20, .max - 1, .max][Int(byte) % 7]
+        return byte < 0xF0
+            ? Int32(byte % 16) : [.min, -1, 1_023, 65_535, 1 << 20, .max - 1, .max][Int(byte) % 7]
     }
 
     private mutating func end() -> UInt32 {
@@ -96,7 +98,8 @@ struct LedgerRun {
         case 6: return .accept(fd: fd(), listener: fd(), closeOnExec: flag)
         case 7: return .socketPair(first: fd(), second: fd(), closeOnExec: flag)
         case 8...11: return .close(fd: fd())
-        case 12: return .closeRange(first: end(), last: end(), marksCloseOnExec: flag, unshares: kind & 0x40 != 0)
+        case 12:
+            return .closeRange(first: end(), last: end(), marksCloseOnExec: flag, unshares: kind & 0x40 != 0)
         case 13: return .duplicate(from: fd(), to: fd(), closeOnExec: flag)
         case 14: return .duplicateOver(from: fd(), to: fd(), closeOnExec: flag)
         case 15: return .setCloseOnExec(fd: fd(), flag)
@@ -172,7 +175,8 @@ struct LedgerRun {
         case 0:
             ledger.beginWindow(node: .none, at: now)
             opened = nil
-        case 1: ledger.rebooted(node: choices.byte() & 1 != 0 ? .none : ledger.names.intern(Array("web2".utf8)))
+        case 1:
+            ledger.rebooted(node: choices.byte() & 1 != 0 ? .none : ledger.names.intern(Array("web2".utf8)))
         case 2:
             var gaps = AuditGaps()
             let byte = choices.byte()
@@ -186,7 +190,9 @@ struct LedgerRun {
             ledger.names.sweep { mark in
                 ledger.markNames(mark)
                 kept.forEach { $0.markNames(mark) }
-                for owner in owners.byPid.values { for id in [owner.comm, owner.script, owner.unit] { mark(id) } }
+                for owner in owners.byPid.values {
+                    for id in [owner.comm, owner.script, owner.unit] { mark(id) }
+                }
             }
         case 4: ledger.watchingSince = now
         default:
@@ -208,7 +214,8 @@ struct LedgerRun {
         for _ in 0..<Int(flags >> 4 & 3) { sockets[fd()] = UInt64(choices.byte() % 16) + 1 }
         var scan = ProcessScan(
             presence: .alive(sockets: sockets), startTicks: owner.startTicks, start: owner.start,
-            comm: flags & 2 != 0 ? owner.comm : .none, threaded: flags & 4 != 0, usesRing: flags & 0x4F == 0x47)
+            comm: flags & 2 != 0 ? owner.comm : .none, threaded: flags & 4 != 0,
+            usesRing: flags & 0x4F == 0x47)
         scan.isBusy = flags & 8 != 0
         scan.exe = flags & 0x80 != 0 ? owner.comm : .none
         return scan
@@ -229,7 +236,8 @@ struct LedgerRun {
         }
         for _ in 0..<Int(flags >> 3 & 1) { call() }
         var settings = LookSettings(
-            lossy: flags & 0xC0 == 0x40, closesUnseen: flags & 0xC0 == 0x80, callsUnseen: flags & 0xF0 == 0xF0)
+            lossy: flags & 0xC0 == 0x40, closesUnseen: flags & 0xC0 == 0x80, callsUnseen: flags & 0xF0 == 0xF0
+        )
         settings.info = { _, fd, inode in
             inode % 5 == 0
                 ? nil
@@ -245,7 +253,9 @@ struct LedgerRun {
 
     /// Of every account, ended ones too.
     func booksFault() -> String? {
-        for account in ledger.current.values where !account.figures.sumsHold { return "pid \(account.pid): \(account.figures)" }
+        for account in ledger.current.values where !account.figures.sumsHold {
+            return "pid \(account.pid): \(account.figures)"
+        }
         for account in ledger.fresh.dropFirst(ledger.freshHead) where !account.figures.sumsHold {
             return "ended pid \(account.pid): \(account.figures)"
         }
@@ -277,7 +287,9 @@ struct LedgerRun {
     private static func fault(of row: Row) -> String? {
         let figures = row.figures
         if !figures.sumsHold { return "the sum does not hold" }
-        let counts = [figures.socketTotal, figures.socketLast, figures.closeTotal, figures.released, figures.stillOpen]
+        let counts = [
+            figures.socketTotal, figures.socketLast, figures.closeTotal, figures.released, figures.stillOpen,
+        ]
         let others = Origin.allCases.flatMap {
             [figures.others.opened($0), figures.others.closed($0), figures.others.open($0)]
         }

@@ -12,11 +12,15 @@ struct Transcript: Equatable {
     var lines = LineSplitter.Counters()
     var changes: [ConfigChange] = []
 
+    init() {}
+
     /// Of a log.
     /// - Parameters:
     ///   - block: how many bytes are read at a time.
     ///   - ownPid: whose events are left out, as in a live run.
-    init(_ log: ArraySlice<UInt8>, _ kind: Decoder, scripts: Bool, block: Int, ownPid: Int32) throws(AuditError) {
+    init(
+        _ log: ArraySlice<UInt8>, _ kind: Decoder, scripts: Bool, block: Int, ownPid: Int32
+    ) throws(AuditError) {
         let names = NameTable()
         let decoder = EventDecoder(names: names, ownPid: ownPid, wantsScripts: scripts)
         var splitter = LineSplitter()
