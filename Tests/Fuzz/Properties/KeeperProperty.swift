@@ -52,10 +52,16 @@ enum KeeperProperty {
             return "an order that was written cannot be read"
         }
         if again.encode() != first { return "an order reads otherwise than it was written" }
-        // What it is asked for at once.
+        // The guard works with it.
         var state = GuardState()
         state.level = order.level
-        _ = Guard(settings: order.settings, state: state).nextReading
+        var guardian = Guard(settings: order.settings, state: state)
+        for turn in 1...4 {
+            var counters = GuardCounters(now: Int64(turn) * 1_000, backlog: UInt32(turn % 2) * 9_000)
+            counters.waited = UInt32(turn) * 1_000_000
+            guardian.take(GuardLoad(at: counters.now, span: 100, events: 1 << 32))
+            _ = guardian.step(counters)
+        }
         return nil
     }
 
