@@ -24,7 +24,7 @@ DESTDIR ?=
 # Steps use the same .build and the same package manager; order matters (deps before build).
 .NOTPARALLEL:
 .PHONY: help deps deps-test deps-package check-tools build run demo test screenshot lint fmt bench bench-harm clean \
-	static deb rpm install uninstall test-package
+	fuzz static deb rpm install uninstall test-package
 
 help: ## this list
 	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
@@ -75,6 +75,9 @@ bench: deps deps-test build ## cost and correctness against a plain C libauparse
 
 bench-harm: deps deps-test build ## harm to a flooding host with an auditd of its own, against goals; root, one minute
 	@sh .ci/bench-harm.sh $(PYTHON) .build/bench $(ARGS)
+
+fuzz: deps ## ten minutes of made-up inputs for every parser and the books; ARGS="SECONDS [TARGET]", Tests/Fuzz/README.md
+	@sh .ci/fuzz.sh $(SWIFT) $(ARGS)
 
 static: deps build ## the same program stripped, as packages have it: .build/package/sockaudit
 	@sh packaging/static.sh $(PROGRAM) $(PACKAGE)/sockaudit

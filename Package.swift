@@ -3,6 +3,8 @@ import PackageDescription
 
 // CI sets SOCKAUDIT_WERROR so that only our own targets, never a dependency, are held to it.
 let warningsAreErrors = Context.environment["SOCKAUDIT_WERROR"] == "1"
+// .ci/fuzz.sh sets SOCKAUDIT_FUZZ: the fuzzer's program is no part of any other build (Tests/Fuzz/README.md).
+let isFuzzed = Context.environment["SOCKAUDIT_FUZZ"] == "1"
 // Each access to a class's variable is checked for another one at the same time, which values and one thread a
 // pipeline cannot make; that takes a tenth of an event's time. The debug build, which all tests but the live
 // ones run, keeps the checks.
@@ -10,7 +12,7 @@ let warningsAreErrors = Context.environment["SOCKAUDIT_WERROR"] == "1"
 let common: [SwiftSetting] =
     [.strictMemorySafety()]
     + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
-    + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+    + (isFuzzed ? [] : [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))])
 
 let package = Package(
     name: "sockaudit",
@@ -65,3 +67,17 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// What must hold of every input is written once, in Tests/Fuzz/Properties: the fuzzer looks for inputs of which it
+// does not, and the tests hold those that it ever found, and its corpus, to it.
+let fuzzParts: [Target.Dependency] = ["SockAuditRuntime", "AuditStream", "SockAuditCore", "CAudit"]
+package.targets.append(
+    isFuzzed
+        ? .executableTarget(
+            name: "sockaudit-fuzz", dependencies: fuzzParts, path: "Tests/Fuzz",
+            exclude: ["Corpus", "Tests", "README.md"], sources: ["Properties", "Driver"],
+            swiftSettings: common)
+        : .testTarget(
+            name: "FuzzTests", dependencies: fuzzParts + ["TestSupport"], path: "Tests/Fuzz",
+            exclude: ["Corpus", "Driver", "README.md"], sources: ["Properties", "Tests"],
+            swiftSettings: common))

@@ -1,4 +1,5 @@
 import AuditStream
+import Foundation
 import SockAuditCore
 import Testing
 
@@ -36,6 +37,39 @@ import Testing
         let read = try KeeperOrder(&reader)
         #expect(read.report == order.report && read.executables == order.executables)
         #expect(read.monitor == 99 && read.auditedSince == 6 && read.settings == order.settings)
+    }
+
+    /// What the two can say to each other. A message more is a decision, and this test is where it is taken.
+    private static let vocabulary: [(UInt8, String)] = [
+        (KeeperMessage.hello, "hello"), (KeeperMessage.status, "status"), (KeeperMessage.inspect, "inspect"),
+        (KeeperMessage.remove, "remove"), (KeeperMessage.reopen, "reopen"), (KeeperMessage.load, "load"),
+        (KeeperMessage.raise, "raise"), (KeeperMessage.fresh, "fresh"), (KeeperMessage.publish, "publish"),
+        (KeeperMessage.observe, "observe"), (KeeperMessage.reload, "reload"), (KeeperMessage.done, "done"),
+        (KeeperMessage.failed, "failed"), (KeeperMessage.decision, "decision"), (KeeperMessage.stop, "stop"),
+    ]
+
+    @Test func theVocabularyIsFixed() throws {
+        #expect(Self.vocabulary.map(\.0) == [1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 30, 31])
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Sources/SockAuditRuntime/Keeper")
+        let source = { (name: String) in
+            try String(contentsOf: sources.appendingPathComponent(name), encoding: .utf8)
+        }
+        let declared = try source("KeeperMessages.swift").matches(of: /static let (\w+): UInt8 =/).map {
+            String($0.1)
+        }
+        #expect(declared.sorted() == Self.vocabulary.map(\.1).sorted())
+        // What the keeper acts on is what the monitor asks or tells; all else falls through.
+        var acted: Set<String> = []
+        for file in try FileManager.default.contentsOfDirectory(atPath: sources.path)
+        where file.hasPrefix("Keeper") {
+            guard file == "Keeper.swift" || file.hasPrefix("Keeper+") else { continue }
+            for match in try source(file).matches(of: /case KeeperMessage\.(\w+):/) {
+                acted.insert(String(match.1))
+            }
+        }
+        let asked = Self.vocabulary.filter { $0.0 > 1 && $0.0 < 20 }.map(\.1)
+        #expect(acted == Set(asked))
     }
 
     /// An overflow would end the keeper, with its rules in.

@@ -103,11 +103,17 @@ enum WrappedLine {
     }
 
     private static func loss(_ text: inout ByteCursor, _ host: ArraySlice<UInt8>) -> Finding {
-        if text.take("audit_lost=") { return text.number().map { .lost($0, host: Array(host)) } ?? .none }
-        guard text.take("kauditd_printk_skb: ") || text.take("audit_printk_skb: "), let count = text.number(),
+        if text.take("audit_lost=") { return count(&text).map { .lost($0, host: Array(host)) } ?? .none }
+        guard text.take("kauditd_printk_skb: ") || text.take("audit_printk_skb: "), let count = count(&text),
             text.starts(" callbacks suppressed")
         else { return .none }
         return .suppressed(count)
+    }
+
+    /// The kernel counts with 32 bits. What says more is another's (anybody may log under the kernel's name), and the
+    /// sum of a few of them would be no number any more.
+    private static func count(_ text: inout ByteCursor) -> Int? {
+        text.number().flatMap { $0 <= Int(UInt32.max) ? $0 : nil }
     }
 
     /// `SYSCALL arch=c000003e ...` or `<audit-1300> arch=...`

@@ -82,7 +82,8 @@ public struct ReportCheck {
     }
 
     public mutating func finish() {
-        if !line.isEmpty { goOn() }
+        // Of a long line the bytes have gone on already.
+        if !line.isEmpty && !isLong { goOn() }
         line = []
         if let run = current { close(run, .unsealed) }
     }

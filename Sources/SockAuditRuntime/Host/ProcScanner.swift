@@ -104,13 +104,9 @@ public struct ProcScanner {
         let ours = SmallFile.link("/proc/self/ns/pid")
         return ProcessKin(
             isThread: { id in
-                // /proc/ID answers for threads too; Tgid says whose they are (proc(5)).
-                guard let status = SmallFile.read("/proc/\(id)/status", limit: 4_096) else { return nil }
-                let lines = status.split(separator: 0x0A)
-                guard let line = lines.first(where: { $0.starts(with: "Tgid:".utf8) }),
-                    let owner = line.split(whereSeparator: { $0 == 0x09 || $0 == 0x20 }).last
-                else { return nil }
-                return !owner.elementsEqual("\(id)".utf8)
+                SmallFile.read("/proc/\(id)/status", limit: 4_096).flatMap(owner(of:)).map {
+                    !$0.elementsEqual("\(id)".utf8)
+                }
             },
             shareTable: { a, b in
                 guard SharedTable.isShared(a, b) == true else { return false }
