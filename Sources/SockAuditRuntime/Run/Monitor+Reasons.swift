@@ -89,13 +89,21 @@ extension Monitor {
                     "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"
                 ))
         }
-        if settlement.unreadable > 0 {
-            let count = settlement.unreadable
-            reasons.append(
-                Reason(
-                    .unreadable, count: count,
-                    "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
-        }
+        if let unreadable = Self.unreadable(settlement) { reasons.append(unreadable) }
         return reasons
+    }
+
+    /// What /proc does not show of those that we know of; all of it, where it cannot be read at all.
+    private static func unreadable(_ settlement: Settlement) -> Reason? {
+        let count = settlement.unreadable
+        if let trouble = ProcAccess.trouble() {
+            return Reason(
+                .unreadable, count: max(1, count),
+                "/proc cannot be read: \(trouble); what \(count) processes hold is as the records tell it")
+        }
+        guard count > 0 else { return nil }
+        return Reason(
+            .unreadable, count: count,
+            "the descriptors of \(count) processes cannot be read in /proc (hidepid?)")
     }
 }

@@ -61,6 +61,7 @@ public struct Monitor: ~Copyable {
             enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
         var keeper = try KeeperLink.spawn()
         var source = try openSource(settings, before)
+        try ProcAccess.demand()
         do { try Privileges.dropToReader() } catch { messages.error(error.description) }
 
         let names = NameTable()
