@@ -14,6 +14,8 @@ public struct Clock: Sendable {
 
     /// Milliseconds since the epoch.
     public static func wall() -> Int64 { read(CLOCK_REALTIME) }
+    /// Milliseconds since the epoch by the clock as it was at the start: it goes on evenly when that is set.
+    public func even() -> Int64 { bootMilliseconds + Self.read(CLOCK_BOOTTIME) }
     /// Milliseconds of a clock that nobody sets.
     public static func steady() -> Int64 { read(CLOCK_MONOTONIC) }
 

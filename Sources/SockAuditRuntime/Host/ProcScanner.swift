@@ -4,7 +4,7 @@ import SockAuditCore
 
 /// What /proc says about processes. Reads only; every answer may be old by the time it is used.
 public struct ProcScanner {
-    private let clock: Clock
+    let clock: Clock
     private let names: NameTable
     private let memory = ScanMemory()
     private let readsUnits: Bool

@@ -35,6 +35,7 @@ extension Monitor {
         }
         reasons += guardLog.reasons(clock: clock)
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
+        if let set = Self.clockSet(pipeline.shifts) { reasons.append(set) }
         if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
         if let near = NearLimit.note(rows) { reasons.append(near) }
         if lostAtEnd > 0 {
@@ -91,6 +92,15 @@ extension Monitor {
         }
         if let unreadable = Self.unreadable(settlement) { reasons.append(unreadable) }
         return reasons
+    }
+
+    private static func clockSet(_ shifts: ClockShifts) -> Reason? {
+        guard shifts.count > 0 else { return nil }
+        let step = TimeText.seconds(Double((abs(shifts.lastStep) + 5) / 10) / 100)
+        return Reason(
+            .clockSet, count: shifts.count,
+            "the clock was set \(shifts.count == 1 ? "once" : "\(shifts.count) times") since the start, last \(shifts.lastStep < 0 ? "back" : "forward") by \(step) s: intervals and durations do not go by it"
+        )
     }
 
     /// What /proc does not show of those that we know of; all of it, where it cannot be read at all.

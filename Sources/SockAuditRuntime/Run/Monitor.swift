@@ -267,6 +267,7 @@ public struct Monitor: ~Copyable {
     /// Takes in what the stream has now.
     mutating func read() throws(AuditError) -> Int {
         let count = try source.read(into: pipeline, &meter)
+        pipeline.sawClock(scanner.clock)
         pipeline.pump()
         guardTurn()
         return count
