@@ -12,8 +12,10 @@ struct KeeperLink: ~Copyable {
     /// Someone asked the keeper to end.
     private(set) var wantsStop = false
 
-    /// How long the keeper may take to answer (ms): the kernel may have many rules to look at.
-    private static let patience: Int32 = 20_000
+    /// How long the keeper may take to answer: the kernel may have many rules to look at. So many waits of so
+    /// many ms: when we were stopped ourselves, that counts as one of them.
+    private static let patience = 20
+    private static let wait: Int32 = 1_000
 
     /// How often, 10 ms apart, is asked whether the keeper has ended.
     private static let endPatience = 1_000
@@ -176,10 +178,13 @@ struct KeeperLink: ~Copyable {
 
     private mutating func call(_ question: [UInt8]) throws(AuditError) -> ([UInt8], Int32?) {
         guard link.send(question) else { throw lost() }
+        var waits = 0
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
-            let ready = SystemText.retrying { poll(&waiting, 1, Self.patience) }
+            let ready = SystemText.retrying { poll(&waiting, 1, Self.wait) }
             guard ready > 0 else {
+                waits += 1
+                if ready == 0 && waits < Self.patience { continue }
                 throw AuditError(
                     .kernelSilent, "The keeper of the rules does not answer (pid \(process)); is it stopped?")
             }
