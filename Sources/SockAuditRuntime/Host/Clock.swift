@@ -19,6 +19,16 @@ public struct Clock: Sendable {
     /// Milliseconds of a clock that nobody sets.
     public static func steady() -> Int64 { read(CLOCK_MONOTONIC) }
 
+    /// The moment that a table is of, in steady milliseconds. A little late it is still that of its deadline; when
+    /// we were stopped it is now: its interval is what its figures are of.
+    static func moment(of deadline: Int64) -> Int64 {
+        let now = steady()
+        return now - deadline > lateness ? now : deadline
+    }
+
+    /// What a busy processor may make a table late by (ms).
+    private static let lateness: Int64 = 500
+
     /// The kernel's tick (1/HZ) in milliseconds: what the coarse clocks go by (clock_getres(2)).
     public static func tick() -> Double {
         var time = timespec()

@@ -37,6 +37,7 @@ extension Monitor {
         let lostBefore = losses.total
         if isLocal { try readProc(&look) }
         let lackedRules = host.lacksRules
+        let moment = Clock.moment(of: moment)
         var head = try head(at: moment, final: final)
         if isLocal { settle(&look, lostBefore, lackedRules: lackedRules) }
         // Ages go by a clock that nobody sets.

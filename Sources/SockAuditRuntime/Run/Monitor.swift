@@ -187,14 +187,14 @@ public struct Monitor: ~Copyable {
                 if ends && settings.duration == nil {
                     messages.note("ended after 24 hours, as nobody said when to (--duration 0: never).")
                 }
-                return try lastTable(at: Self.moment(of: until))
+                return try lastTable(at: until)
             }
             if printer.isWaiting {
                 if !saidWaiting {
                     messages.note("nobody takes the tables; counting goes on, tables are left out.")
                 }
                 saidWaiting = true
-            } else if try table(final: false, at: Self.moment(of: until)) == .closed {
+            } else if try table(final: false, at: until) == .closed {
                 return try lastTable(at: Clock.steady())
             }
             // A late table does not push the next one; deadlines that passed meanwhile are skipped.
@@ -202,16 +202,6 @@ public struct Monitor: ~Copyable {
             number = max(number + 1, passed + 1)
         }
     }
-
-    /// The moment that a table is of. A little late it is still that of its deadline; when we were stopped it is
-    /// now: its interval is what its figures are of.
-    private static func moment(of deadline: Int64) -> Int64 {
-        let now = Clock.steady()
-        return now - deadline > lateness ? now : deadline
-    }
-
-    /// What a busy processor may make a table late by (ms).
-    private static let lateness: Int64 = 500
 
     private enum Wake { case deadline, stopped, readerGone, changed }
 
