@@ -45,6 +45,22 @@ extension Live {
         @Test func theLimitOfFilesIsLoweredDuringTheRun() throws {
             try Skips.need("prlimit", "setpriv")
             let before = try AuditState.read()
+            let scratch = try Scratch()
+            let report = scratch.file("r.html")
+            let options = ["--interval", "0.5", "--report", report]
+            let page = try Child(
+                "setpriv", ["--bounding-set=-setuid", Host.sockaudit, "all", "--duration", "900"] + options)
+            page.closeInput()
+            try eventually("a page") { access(report, F_OK) == 0 }
+            try limit(page.pid, "--nofile=3:")
+            let said = try page.errLine("sockaudit: The report's file could not be taken over")
+            #expect(said.contains("ulimit -n"))
+            try limit(page.pid, "--nofile=1024:")
+            _ = try page.errLine("sockaudit: The report \(report) is replaced again")
+            page.signal(SIGTERM)
+            #expect(try page.wait(30) == 4, "\(page.err)")
+            #expect(try run(Host.sockaudit, ["verify", report]).code == 0)
+
             let watched = try Watched(options: ["--interval", "1"], wrapper: Self.asRoot)
             let early = try Counter(tcp: 9, udp: 8, unix: 7)
             let dies = try Counter(tcp: 3, udp: 2, unix: 1)

@@ -122,7 +122,13 @@ struct KeeperLink: ~Copyable {
 
     private mutating func askForFile(_ question: UInt8) throws(AuditError) -> Int32 {
         let (bytes, descriptor) = try call([question])
-        guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }
+        guard bytes.first == KeeperMessage.done else { throw Self.refusal(bytes) }
+        guard let descriptor else {
+            throw AuditError(
+                .tooFewFiles, errno: EMFILE,
+                "The report's file could not be taken over, as no more files may be open here; raise the limit (ulimit -n 1024)."
+            )
+        }
         return descriptor
     }
 
