@@ -6,6 +6,11 @@ import SockAuditRuntime
 @main
 enum Main {
     static func main() {
+        // Swift has a program's arguments from /proc: without it nobody would know what was asked for.
+        do { try ProcAccess.demand() } catch  where error.code == .procMissing {
+            Messages(quiet: false).error(error.description)
+            exit(ExitStatus.cannotAudit)
+        } catch {}
         // The first of all: what remains is the time that loading the program takes.
         if CommandLine.arguments.dropFirst().first == "plugin" { Signals.hold() }
         StandardStreams.open()

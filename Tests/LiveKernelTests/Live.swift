@@ -96,6 +96,12 @@ final class Skips: @unchecked Sendable {
         for tool in tools where Tool.find(tool) == nil { try skip("\(tool) is missing") }
     }
 
+    /// Tests of more than some twenty seconds run where they are asked for (`make test-slow`).
+    static func unlessSlow() throws {
+        if ProcessInfo.processInfo.environment["SOCKAUDIT_SLOW"] == "1" { return }
+        try skip("slow: SOCKAUDIT_SLOW=1 runs it", optional: true)
+    }
+
     static var all: [String] { shared.lock.withLock { shared.reasons } }
 }
 

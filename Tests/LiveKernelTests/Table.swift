@@ -77,6 +77,8 @@ struct Table: Decodable {
         var name: String
         var exe: String
         var state: String
+        /// Seconds.
+        var duration: Double
         var drift: Int
         var socketTot, socketLast, closeTot, closeLast, released, stillOpen: Figure
         var others: [String: OtherCount]
@@ -90,6 +92,10 @@ struct Table: Decodable {
     var schema: String
     var sequence: Int
     var final: Bool
+    /// Seconds.
+    var interval: Double
+    /// By the clock on the wall, as ISO 8601.
+    var time: String
     var scope: [String]
     var mode: String
     var source: String

@@ -24,13 +24,19 @@ final class Watched {
 
     /// Without an interval of its own it makes one table, at the end. It ends by itself at last, also
     /// when the tests are killed.
-    init(_ names: String..., options: [String] = [], stdout: Int32? = nil) throws {
+    ///
+    /// - Parameter wrapper: a command that ends by becoming sockaudit (unshare, setpriv, prlimit ...).
+    init(
+        _ names: String..., options: [String] = [], wrapper: [String] = [], env: [String: String] = [:],
+        stdout: Int32? = nil
+    ) throws {
         var arguments = names.isEmpty ? ["all"] : names
         arguments += options
         if !options.contains("--interval") { arguments += ["--interval", "3600"] }
         if !options.contains("--format") { arguments += ["--format", "json"] }
         if !options.contains("--duration") { arguments += ["--duration", "900"] }
-        child = try Child(Host.sockaudit, arguments, stdout: stdout)
+        let words = wrapper + [Host.sockaudit] + arguments
+        child = try Child(words[0], Array(words.dropFirst()), env: env, stdout: stdout)
         child.closeInput()
         line = try child.errLine("sockaudit: watching")
     }

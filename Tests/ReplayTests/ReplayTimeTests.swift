@@ -187,6 +187,44 @@ struct ReplayTimeTests {
         #expect(try found.allSatisfy { try $0.head("interval") as Double >= 0 })
     }
 
+    /// In a log the records' own time counts, whatever was done to the clock: it goes forward a day, back two
+    /// hours, and on.
+    @Test(
+        "Stamps that jump: figures are those of an even clock, and no time is negative",
+        arguments: [nil, 60.0])
+    func faultStampsJump(_ every: Double?) throws {
+        let clocks = [0, 86_400, 79_200, -3_600]
+        func log(_ clocks: [Int]) -> [String] {
+            (0..<4).flatMap { part in
+                (0..<50).flatMap { step in
+                    let (serial, at) = (
+                        1_000 + part * 200 + step * 2, Self.base + clocks[part] + part * 50 + step
+                    )
+                    return [
+                        ReplayLine.socket(3 + step, pid: 7 + part, serial: serial, at: at),
+                        step % 2 == 0
+                            ? ReplayLine.close(3 + step, pid: 7 + part, serial: serial + 1, at: at)
+                            : ReplayLine.socket(3 + part * 50 + step, pid: 99, serial: serial + 1, at: at),
+                    ]
+                }
+            }
+        }
+        let even = try #require(try tables(log([0, 0, 0, 0])) { $0.every = nil }.last)
+        let found = try tables(log(clocks)) { $0.every = every }
+        let last = try #require(found.last)
+        #expect(last.rows.count == 5 && Set(last.rows.map(\.pid)) == Set(even.rows.map(\.pid)))
+        for row in even.rows {
+            #expect(numbers(last.sockets(of: row.pid)) == numbers(row.figures), "\(row.pid)")
+        }
+        for table in found {
+            #expect(try table.head("interval") as Double >= 0)
+            for row in table.objects { #expect(try #require(row["duration"] as? Double) >= 0) }
+        }
+        let opened = found.map { $0.totals.openedLast.total }
+        #expect(opened.allSatisfy { $0 >= 0 } && opened.reduce(0, +) == last.totals.opened.total)
+        if every != nil { #expect(last.reasons["clock_set"] ?? 0 >= 1, "\(last.reasons)") }
+    }
+
     @Test("Nodes have windows of their own")
     func nodes() throws {
         let web = story.map { "node=web1 " + $0 }

@@ -22,6 +22,10 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
         case keeperGone = "keeper_gone"
         /// A file of settings has a line that cannot be taken.
         case settingsWrong = "settings_wrong"
+        /// There is no /proc to look into.
+        case procMissing = "proc_missing"
+        /// Too few files may be open (RLIMIT_NOFILE).
+        case tooFewFiles = "too_few_files"
     }
 
     public let code: Code
@@ -44,7 +48,7 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
     public var isHostRefusal: Bool {
         switch code {
         case .notPrivileged, .noAudit, .notInitialNamespace, .rulesLocked, .taskNever, .ruleShadowed,
-            .recordsExcluded, .panicOnFailure, .daemonRegistered:
+            .recordsExcluded, .panicOnFailure, .daemonRegistered, .procMissing:
             true
         default: false
         }

@@ -178,6 +178,8 @@ extension SocketLedger {
 
     private func isGone(_ account: ProcessAccount, _ scan: ProcessScan) -> Bool {
         if scan.presence == .gone { return true }
+        // It lives, and nothing of it can be seen: not even whether it is the same one.
+        if scan.presence == .unreadable && scan.startTicks == 0 { return false }
         if account.startTicks != 0 { return scan.startTicks != account.startTicks }
         if account.bornByFork { return false }
         return scan.start > account.firstStamp + Self.clockSlack

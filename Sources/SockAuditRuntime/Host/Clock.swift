@@ -14,8 +14,20 @@ public struct Clock: Sendable {
 
     /// Milliseconds since the epoch.
     public static func wall() -> Int64 { read(CLOCK_REALTIME) }
+    /// Milliseconds since the epoch by the clock as it was at the start: it goes on evenly when that is set.
+    public func even() -> Int64 { bootMilliseconds + Self.read(CLOCK_BOOTTIME) }
     /// Milliseconds of a clock that nobody sets.
     public static func steady() -> Int64 { read(CLOCK_MONOTONIC) }
+
+    /// The moment that a table is of, in steady milliseconds. A little late it is still that of its deadline; when
+    /// we were stopped it is now: its interval is what its figures are of.
+    static func moment(of deadline: Int64) -> Int64 {
+        let now = steady()
+        return now - deadline > lateness ? now : deadline
+    }
+
+    /// What a busy processor may make a table late by (ms).
+    private static let lateness: Int64 = 500
 
     /// The kernel's tick (1/HZ) in milliseconds: what the coarse clocks go by (clock_getres(2)).
     public static func tick() -> Double {

@@ -4,7 +4,7 @@ import SockAuditCore
 
 /// What /proc says about processes. Reads only; every answer may be old by the time it is used.
 public struct ProcScanner {
-    private let clock: Clock
+    let clock: Clock
     private let names: NameTable
     private let memory = ScanMemory()
     private let readsUnits: Bool
@@ -142,7 +142,9 @@ public struct ProcScanner {
 
     /// - Returns: also whether it was asleep, with one thread, before its descriptors were read.
     private func read(_ pid: Int32, asksBusy: Bool) -> (scan: ProcessScan, isAsleep: Bool) {
-        guard let stat = Self.stat(pid) else { return (ProcessScan(presence: .gone), false) }
+        guard let stat = Self.stat(pid) else {
+            return (ProcessScan(presence: ProcAccess.exists(pid) ? .unreadable : .gone), false)
+        }
         if stat.isDead && stat.threads <= 1 { return (ProcessScan(presence: .gone), false) }
         var scan = ProcessScan(
             presence: .unreadable, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
@@ -150,7 +152,7 @@ public struct ProcScanner {
         // A main thread that ended before the others has no descriptors any more: ask another one.
         let folder = stat.isDead ? Self.livingTask(pid) : "/proc/\(pid)/fd"
         guard let folder, let sockets = Self.sockets(folder, &scan) else {
-            if errno == ENOENT || errno == ESRCH { scan.presence = .gone }
+            if errno == ENOENT || errno == ESRCH, !ProcAccess.exists(pid) { scan.presence = .gone }
             return (scan, false)
         }
         scan.presence = .alive(sockets: sockets)

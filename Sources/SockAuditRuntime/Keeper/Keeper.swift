@@ -114,7 +114,19 @@ public struct Keeper: ~Copyable {
             if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
             if !isDone && Clock.steady() - lastReading >= guardian.nextReading { watch() }
         }
-        return installer.remove().isEmpty ? ExitStatus.done : ExitStatus.failed
+        let failures = installer.remove()
+        if !isDone && order.plugin == nil { sayOrphaned(failures) }
+        return failures.isEmpty ? ExitStatus.done : ExitStatus.failed
+    }
+
+    /// The monitor went without a word: it was killed, or the host had no memory left for it.
+    private func sayOrphaned(_ failures: [AuditError]) {
+        let messages = Messages(quiet: false)
+        let rules = failures.isEmpty ? "its rules are out" : "not all of its rules could be taken out"
+        messages.error(
+            "The reader of the records (pid \(order.monitor)) has ended without a last table: it was killed, or had no memory left; \(rules)."
+        )
+        for failure in failures { messages.error(failure.description) }
     }
 
     /// Answers all that the monitor asks now.

@@ -12,8 +12,10 @@ struct KeeperLink: ~Copyable {
     /// Someone asked the keeper to end.
     private(set) var wantsStop = false
 
-    /// How long the keeper may take to answer (ms): the kernel may have many rules to look at.
-    private static let patience: Int32 = 20_000
+    /// How long the keeper may take to answer: the kernel may have many rules to look at. So many waits of so
+    /// many ms: when we were stopped ourselves, that counts as one of them.
+    private static let patience = 20
+    private static let wait: Int32 = 1_000
 
     /// How often, 10 ms apart, is asked whether the keeper has ended.
     private static let endPatience = 1_000
@@ -121,7 +123,13 @@ struct KeeperLink: ~Copyable {
 
     private mutating func askForFile(_ question: UInt8) throws(AuditError) -> Int32 {
         let (bytes, descriptor) = try call([question])
-        guard bytes.first == KeeperMessage.done, let descriptor else { throw Self.refusal(bytes) }
+        guard bytes.first == KeeperMessage.done else { throw Self.refusal(bytes) }
+        guard let descriptor else {
+            throw AuditError(
+                .tooFewFiles, errno: EMFILE,
+                "The report's file could not be taken over, as no more files may be open here; raise the limit (ulimit -n 1024)."
+            )
+        }
         return descriptor
     }
 
@@ -177,11 +185,14 @@ struct KeeperLink: ~Copyable {
 
     private mutating func call(_ question: [UInt8]) throws(AuditError) -> ([UInt8], Int32?) {
         guard link.send(question) else { throw lost() }
+        var waits = 0
         while true {
             var waiting = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
             // As many as are given.
-            let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.patience) }
+            let ready = SystemText.retrying { unsafe poll(&waiting, 1, Self.wait) }
             guard ready > 0 else {
+                waits += 1
+                if ready == 0 && waits < Self.patience { continue }
                 throw AuditError(
                     .kernelSilent, "The keeper of the rules does not answer (pid \(process)); is it stopped?")
             }

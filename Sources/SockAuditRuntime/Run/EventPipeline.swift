@@ -16,6 +16,10 @@ public final class EventPipeline {
     /// Which serials have come, of a live stream.
     public private(set) var gaps = SerialGaps()
 
+    /// Of a live stream: how the clock on the wall was set since the start.
+    public private(set) var shifts = ClockShifts()
+    private var even: Int64 = 0
+
     /// First and newest stamps of events (ms); the newest tells how far the stream has been read.
     public private(set) var firstStamp: Int64?
     public private(set) var newestStamp: Int64 = .min
@@ -132,6 +136,15 @@ public final class EventPipeline {
         unsafe main.push(type: type, message: message)
     }
 
+    /// Of a live stream, whose stamps are those of this host's clock: what that shows. Call it when records have
+    /// been read, and before they are brought on.
+    public func sawClock(_ clock: Clock) {
+        let before = clock.even()
+        let wall = Clock.wall()
+        even = clock.even()
+        shifts.saw(wall: wall, before: before, after: even)
+    }
+
     /// A record of a live stream that was pushed as a line has this serial.
     public func sawSerial(_ serial: UInt64) { gaps.saw(serial) }
 
@@ -244,7 +257,8 @@ public final class EventPipeline {
             let node = events[index].node
             var window = windows.removeValue(forKey: node) ?? ReorderWindow(detectsRestart: !live)
             while index < events.count, events[index].node == node {
-                let event = events[index]
+                var event = events[index]
+                if live && node == .none { event.stamp = shifts.even(event.stamp, now: even) }
                 newestStamp = max(newestStamp, event.stamp)
                 firstStamp = firstStamp.map { min($0, event.stamp) } ?? event.stamp
                 window.push(event) { emit($0, node) }

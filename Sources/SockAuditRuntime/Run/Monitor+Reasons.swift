@@ -35,6 +35,7 @@ extension Monitor {
         }
         reasons += guardLog.reasons(clock: clock)
         reasons += host.reasons(scanner: scanner, ledger: ledger, clock: clock)
+        if let set = Self.clockSet(pipeline.shifts) { reasons.append(set) }
         if let growth = AcceptedGrowth.note(rows) { reasons.append(growth) }
         if let near = NearLimit.note(rows) { reasons.append(near) }
         if lostAtEnd > 0 {
@@ -89,13 +90,30 @@ extension Monitor {
                     "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"
                 ))
         }
-        if settlement.unreadable > 0 {
-            let count = settlement.unreadable
-            reasons.append(
-                Reason(
-                    .unreadable, count: count,
-                    "the descriptors of \(count) processes cannot be read in /proc (hidepid?)"))
-        }
+        if let unreadable = Self.unreadable(settlement) { reasons.append(unreadable) }
         return reasons
+    }
+
+    private static func clockSet(_ shifts: ClockShifts) -> Reason? {
+        guard shifts.count > 0 else { return nil }
+        let step = TimeText.seconds(Double((abs(shifts.lastStep) + 5) / 10) / 100)
+        return Reason(
+            .clockSet, count: shifts.count,
+            "the clock was set \(shifts.count == 1 ? "once" : "\(shifts.count) times") since the start, last \(shifts.lastStep < 0 ? "back" : "forward") by \(step) s: intervals and durations do not go by it"
+        )
+    }
+
+    /// What /proc does not show of those that we know of; all of it, where it cannot be read at all.
+    private static func unreadable(_ settlement: Settlement) -> Reason? {
+        let count = settlement.unreadable
+        if let trouble = ProcAccess.trouble() {
+            return Reason(
+                .unreadable, count: max(1, count),
+                "/proc cannot be read: \(trouble); what \(count) processes hold is as the records tell it")
+        }
+        guard count > 0 else { return nil }
+        return Reason(
+            .unreadable, count: count,
+            "the descriptors of \(count) processes cannot be read in /proc (hidepid?)")
     }
 }

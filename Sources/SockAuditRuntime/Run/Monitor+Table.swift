@@ -37,9 +37,11 @@ extension Monitor {
         let lostBefore = losses.total
         if isLocal { try readProc(&look) }
         let lackedRules = host.lacksRules
+        let moment = Clock.moment(of: moment)
         var head = try head(at: moment, final: final)
         if isLocal { settle(&look, lostBefore, lackedRules: lackedRules) }
-        let now = Clock.wall()
+        // Ages go by a clock that nobody sets.
+        let now = scanner.clock.even()
         let tables = look.tables
         var rows = ledger.takeRows(
             now: isLocal ? now : nil,
@@ -88,7 +90,7 @@ extension Monitor {
             // Thousands of them take a while, in which our buffer must not overflow.
             if index % 256 == 255 { _ = try read() }
         }
-        look.at = Clock.wall()
+        look.at = scanner.clock.even()
         look.behind = try !catchUp() || look.behind
         pipeline.settleOrder()
         for round in 0..<Self.rounds {
@@ -138,7 +140,7 @@ extension Monitor {
             else { continue }
             let who = ProcScanner.identity(process.pid)
             let event = AuditEvent(
-                serial: 0, stamp: Clock.wall(), pid: process.pid, uid: who.uid, auid: who.auid,
+                serial: 0, stamp: scanner.clock.even(), pid: process.pid, uid: who.uid, auid: who.auid,
                 session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),
                 operation: .execute)
             ledger.adoptProcess(
@@ -155,7 +157,7 @@ extension Monitor {
     /// has had it back since. Behind an audit daemon the daemon too must have read all, and be done.
     /// - Returns: false when time ran out first.
     private mutating func catchUp() throws(AuditError) -> Bool {
-        let asked = Clock.wall()
+        let asked = scanner.clock.even()
         let limit = Clock.steady() + Self.patience
         let calm = source.plugin == nil ? 0 : PluginSource.calm
         var lastRead = Clock.steady()

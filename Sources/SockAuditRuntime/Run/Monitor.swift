@@ -61,6 +61,7 @@ public struct Monitor: ~Copyable {
             enabledBefore: before.enabled != 0, daemon: before.daemon, now: Clock.wall(), clock: clock)
         var keeper = try KeeperLink.spawn()
         var source = try openSource(settings, before)
+        try ProcAccess.demand()
         do { try Privileges.dropToReader() } catch { messages.error(error.description) }
 
         let names = NameTable()
@@ -267,6 +268,7 @@ public struct Monitor: ~Copyable {
     /// Takes in what the stream has now.
     mutating func read() throws(AuditError) -> Int {
         let count = try source.read(into: pipeline, &meter)
+        pipeline.sawClock(scanner.clock)
         pipeline.pump()
         guardTurn()
         return count

@@ -205,7 +205,7 @@ private struct FollowLoop {
         }
         // What has just come is in the next table: events before it may be on their way to the log.
         reader.note()
-        table(final: false, at: due)
+        table(final: false, at: Clock.moment(of: due))
     }
 
     mutating func printLast() {
