@@ -208,15 +208,5 @@ public enum TextTable {
         return text + "\n"
     }
 
-    /// Terminal cells: wide East Asian characters and emoji take two.
-    static func width(_ text: String) -> Int {
-        text.unicodeScalars.reduce(0) { sum, scalar in
-            switch scalar.value {
-            case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
-                0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1FAFF, 0x20000...0x3FFFD:
-                sum + 2
-            default: sum + 1
-            }
-        }
-    }
+    static func width(_ text: String) -> Int { Escaping.displayWidth(text) }
 }

@@ -122,7 +122,7 @@ extension TablePieces {
         var count = 0
         for piece in self {
             for line in piece.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-                if lines.count < size.rows { lines.append(String(line.prefix(size.columns))) }
+                if lines.count < size.rows { lines.append(Escaping.fitting(String(line), columns: size.columns)) }
                 count += 1
             }
         }
