@@ -33,6 +33,7 @@ contrib/plugin/sockaudit.conf|$SYSCONFDIR/audit/plugins.d/sockaudit.conf|640|con
 contrib/plugin/plugin.conf|$SYSCONFDIR/sockaudit/plugin.conf|644|conf
 README.md|$DOC/README.md|644
 docs/fleet.md|$DOC/fleet.md|644
+docs/names.md|$DOC/names.md|644
 docs/table.schema.json|$DOC/table.schema.json|644
 rules/30-sockaudit.rules|$DOC/examples/30-sockaudit.rules|644
 :rules|$DOC/examples/30-sockaudit-plugin.rules|644

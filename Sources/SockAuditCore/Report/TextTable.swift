@@ -65,9 +65,10 @@ public enum TextTable {
     private static func heading(_ snapshot: Snapshot, _ style: Style) -> String {
         let head = snapshot.head
         var scope =
-            head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
+            head.scope == ["all"]
+            ? "all processes" : head.scope.map { Escaping.short($0) }.joined(separator: " ")
         if !head.scopeNote.isEmpty { scope += " (\(Escaping.sentence(head.scopeNote)))" }
-        var title = ["SockClosePercPar", clean(head.host), scope]
+        var title = ["SockClosePercPar", Escaping.short(head.host), scope]
         title.append(
             "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s"
         )
@@ -85,8 +86,6 @@ public enum TextTable {
         }
         return text
     }
-
-    private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }
 
     // MARK: columns
 
@@ -127,13 +126,13 @@ public enum TextTable {
                     line.family != nil ? "" : line.row.map(cell) ?? total
                 })
         }
-        if showsNode { add("NODE") { Escaping.visible($0.node) } }
-        add("PROCESS", { Escaping.visible($0.name) }, total: "TOTAL")
+        if showsNode { add("NODE") { Escaping.short($0.node) } }
+        add("PROCESS", { Escaping.short($0.name) }, total: "TOTAL")
         add("PID", right: true) { $0.pid == 0 ? "\($0.processes)x" : "\($0.pid)" }
         add("DURATION", right: true) { TimeText.duration($0.duration) }
         if style.wide {
             add("AUID", right: true) { $0.auid == AuditEvent.unset ? "-" : "\($0.auid)" }
-            add("EXE") { Escaping.visible($0.exe) }
+            add("EXE") { Escaping.short($0.exe, columns: 2 * Escaping.nameColumns) }
         }
         columns.append(
             Column(title: "", right: true) { line in

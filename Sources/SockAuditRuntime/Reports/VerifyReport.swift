@@ -13,7 +13,7 @@ public enum VerifyReport {
             var check = ReportCheck()
             try ReportFile.read(path, block: block) { check.push($0) }
             check.finish()
-            let name = Escaping.sentence(path)
+            let name = Escaping.visible(path)
             for line in lines(check) { say("\(name): \(line)") }
             isRight = isRight && check.isRight
         }
