@@ -215,4 +215,45 @@ import Testing
             ], input: lines)
         #expect(Int(checked.out.dropLast()) ?? 0 > 100_000, "\(checked.err)")
     }
+
+    /// From a log, by the program itself: a process of each name that opens one socket.
+    @Test(arguments: 0..<3)
+    func fromALog(_ seed: Int) throws {
+        let scratch = try Scratch()
+        // The kernel writes no empty comm, and a name ends at a NUL.
+        let names = names(seed).filter { !$0.isEmpty && !$0.contains(0) }
+        let lines = names.enumerated().map { index, name in
+            "type=SYSCALL msg=audit(1700000000.100:\(1_000 + index)): arch=c000003e syscall=41 success=yes exit=3 a0=2 a1=1 a2=0 a3=0 items=0 ppid=1 pid=\(100 + index) auid=1000 uid=33 gid=33 euid=33 suid=33 fsuid=33 egid=33 sgid=33 fsgid=33 tty=pts0 ses=3 comm=\(Escaping.hex(name)) exe=\(Escaping.hex(Array("/opt/".utf8) + name)) subj=unconfined key=\"sockaudit\"\n"
+        }
+        let log = try scratch.write("audit.log", lines.joined())
+        for options in [
+            [], ["--wide", "--leaks"], ["--format", "csv"], ["--format", "html"], ["--format", "prometheus"],
+            ["--group-by", "exe"],
+        ] {
+            let ran = try run(Repository.sockaudit, ["all", "--input", log] + options)
+            #expect(ran.code == 0, "\(options): \(ran.err)")
+            let hidden = ran.out.replacing("\r\n", with: "\n").unicodeScalars.filter {
+                $0 != "\n" && Escaping.isHidden($0)
+            }
+            #expect(hidden.isEmpty, "\(options) seed \(seed)")
+            for name in names
+            where !options.contains("csv") && !options.contains("prometheus") && !options.contains("html") {
+                #expect(
+                    ran.out.unicodeScalars.split(separator: "\n").contains {
+                        String($0).contains(Escaping.short(name))
+                    }, "\(name)")
+            }
+        }
+        let ran = try run(Repository.sockaudit, ["all", "--input", log, "--format", "json"])
+        let table = try #require(try JSONSerialization.jsonObject(with: Data(ran.out.utf8)) as? [String: Any])
+        let rows = try #require(table["rows"] as? [[String: Any]])
+        #expect(rows.count == names.count)
+        for row in rows {
+            let name = names[(row["pid"] as? Int ?? 0) - 100]
+            let hex = row["name_hex"] as? String
+            #expect(
+                (hex == nil) == Escaping.isText(name) && (hex ?? Escaping.hex(name)) == Escaping.hex(name))
+            if hex == nil { #expect(Array((row["name"] as? String ?? "").utf8) == name) }
+        }
+    }
 }
