@@ -37,7 +37,7 @@ struct Diff: ParsableCommand {
             if failGrowth != nil, !diff.mismatches.isEmpty {
                 throw AuditError(
                     .inputFailed,
-                    "\(old) and \(new) are not comparable (\(diff.mismatches.joined(separator: "; "))), so --fail-growth says nothing; make both with the same names, --group-by and --family."
+                    "\(Escaping.visible(old)) and \(Escaping.visible(new)) are not comparable (\(diff.mismatches.joined(separator: "; "))), so --fail-growth says nothing; make both with the same names, --group-by and --family."
                 )
             }
             return diff.isOverLimit ? ExitStatus.limitReached : ExitStatus.done

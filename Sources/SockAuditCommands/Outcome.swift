@@ -2,6 +2,7 @@ import ArgumentParser
 import AuditStream
 // For stdout, which C declares as a variable: nobody sets it.
 @unsafe @preconcurrency import Glibc
+import SockAuditCore
 import SockAuditRuntime
 
 /// How a command ends: its own exit code, or that of the error that stopped it.
@@ -29,6 +30,25 @@ enum Outcome {
                 .outputFailed, errno: code,
                 "Not all could be written to standard output; free space, or send it elsewhere, and start again."
             )
+        }
+    }
+}
+
+extension SockAudit {
+    /// Parses the command line and runs what it says. As `main()`, which would write what was typed to the
+    /// terminal as it is.
+    public static func start() -> Never {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+            Glibc.exit(0)
+        } catch {
+            let code = exitCode(for: error)
+            // Help and the version are ours alone.
+            if code.isSuccess { exit(withError: error) }
+            let text = Escaping.lines(fullMessage(for: error), echoing: CommandLine.arguments.dropFirst())
+            if !text.isEmpty { Messages.write(lines: text) }
+            Glibc.exit(code.rawValue)
         }
     }
 }

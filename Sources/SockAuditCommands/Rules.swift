@@ -58,9 +58,15 @@ struct Rules: ParsableCommand {
         var files: [[UInt8]] = []
         if case .files(let found) = answer { files = found }
         print(
-            "## Rules of sockaudit, \(mode.mode.rawValue) mode, for \(scope.labels.joined(separator: " ")).")
+            "## Rules of sockaudit, \(mode.mode.rawValue) mode, for \(scope.labels.map { Escaping.visible($0) }.joined(separator: " "))."
+        )
         if case .all(let because) = answer, !because.isEmpty {
             print("## They are the rules of all: \(because).")
+        }
+        // auditctl splits such a file at blanks and newlines, and knows no escapes.
+        if let file = files.first(where: { !Self.isWord($0) }) {
+            files = []
+            print("## They are the rules of all: a file of rules cannot have \(Escaping.visible(file)).")
         }
         print("## Put this file into /etc/audit/rules.d/ and run augenrules --load.")
         var exempt: [[UInt8]] = []
@@ -72,5 +78,9 @@ struct Rules: ParsableCommand {
         }
         let plan = RulePlan(mode: mode.mode, executables: files, exemptPrograms: exempt)
         for rule in plan.rules { print(rule.text) }
+    }
+    /// Printable ASCII without what an escape or a quote begins with.
+    private static func isWord(_ path: [UInt8]) -> Bool {
+        path.allSatisfy { (0x21...0x7E).contains($0) && !"\\\"'".utf8.contains($0) }
     }
 }

@@ -128,7 +128,8 @@ struct Watch: ParsableCommand {
         let words = family.lowercased().split(separator: ",", omittingEmptySubsequences: false)
         let chosen = try words.map { word in
             guard let match = SocketFamily.allCases.first(where: { $0.name == word }) else {
-                throw ValidationError("--family takes tcp, udp and other, joined by commas, not '\(family)'.")
+                throw ValidationError(
+                    "--family takes tcp, udp and other, joined by commas, not '\(Escaping.visible(family))'.")
             }
             return match
         }

@@ -17,6 +17,6 @@ enum Main {
         LargeBlocks.giveBack()
         // The monitor starts its keeper from this same file, under a name that nobody types.
         if CommandLine.arguments.first == Keeper.argument { exit(Keeper.run()) }
-        SockAudit.main()
+        SockAudit.start()
     }
 }

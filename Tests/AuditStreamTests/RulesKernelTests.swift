@@ -71,7 +71,7 @@ struct RulesKernelTests {
             KernelRule.all([.arch(elf), .uid(33)]).text == "-a never,exit -F arch=b64 -S all -F uid=33")
         #expect(
             KernelRule.all([.arch(elf), .key("a b\n\u{1B}")]).text
-                == "-a never,exit -F arch=b64 -S all -F key=a?b??")
+                == "-a never,exit -F arch=b64 -S all -F key=a\\x20b\\x0a\\x1b")
     }
 
     @Test("What the installed rules say is what auditctl -l would take back")

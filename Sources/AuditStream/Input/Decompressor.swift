@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// Compressed inputs by the magic bytes that they begin with.
 enum Compression: CaseIterable {
@@ -86,7 +87,8 @@ final class Decompressor {
         var ends: [Int32] = [-1, -1]
         // Two descriptors are written, and there is room for two.
         guard unsafe pipe(&ends) == 0 else {
-            throw AuditError(.spawnFailed, errno: errno, "No pipe could be made to read \(path).")
+            throw AuditError(
+                .spawnFailed, errno: errno, "No pipe could be made to read \(Escaping.visible(path)).")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // Made, used and destroyed here; C copies the paths that it is given.
@@ -106,7 +108,7 @@ final class Decompressor {
             close(ends[0])
             throw AuditError(
                 .spawnFailed, errno: code,
-                "\(path) is compressed and needs the program \(program), which could not be started; install it."
+                "\(Escaping.visible(path)) is compressed and needs the program \(program), which could not be started; install it."
             )
         }
         return (ends[0], pid)

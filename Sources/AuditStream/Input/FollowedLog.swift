@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// A log that grows, read as it does: through rotations (the file is renamed and a new one begins) and
 /// through truncations (it is emptied, or copied and emptied). Each byte is given out once.
@@ -44,12 +45,15 @@ public final class FollowedLog {
             if fd >= 0 { close(fd) }
             throw AuditError(
                 .inputFailed, errno: fd >= 0 ? 0 : code,
-                "The log \(path) cannot be followed; name a file that can be read, a folder or -.")
+                "The log \(Escaping.visible(path)) cannot be followed; name a file that can be read, a folder or -."
+            )
         }
         let head = Self.read(fd, at: 0, count: Self.identity)
         guard Compression.of(head) == nil else {
             close(fd)
-            throw AuditError(.inputFailed, "The log \(path) is compressed; only a plain one can be followed.")
+            throw AuditError(
+                .inputFailed,
+                "The log \(Escaping.visible(path)) is compressed; only a plain one can be followed.")
         }
         current = Position(descriptor: fd)
         for sibling in siblings() { if let id = Self.identity(ofFile: sibling) { seen.insert(id) } }
@@ -71,7 +75,7 @@ public final class FollowedLog {
             unsafe pread(position.descriptor, buffer.baseAddress, buffer.count, position.offset)
         }
         guard count >= 0 else {
-            throw AuditError(.inputFailed, errno: errno, "Reading the log \(path) failed.")
+            throw AuditError(.inputFailed, errno: errno, "Reading the log \(Escaping.visible(path)) failed.")
         }
         if count > 0 {
             position.offset += off_t(count)

@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// One opened input: a plain file, standard input, or what is in a compressed file.
 public final class InputFile {
@@ -53,7 +54,7 @@ public final class InputFile {
     private static func unreadable(_ path: String) -> AuditError {
         AuditError(
             .inputFailed, errno: errno,
-            "The input \(path) cannot be read; check the path and its permissions.")
+            "The input \(Escaping.visible(path)) cannot be read; check the path and its permissions.")
     }
 
     /// - Parameter start: the first bytes; a file is still at its beginning, of a pipe they are in `head`.
@@ -63,13 +64,15 @@ public final class InputFile {
         if kind == .gzip {
             gzip = GzipStream(head: head)
             head = []
-            guard gzip != nil else { throw AuditError(.inputFailed, "There is no memory to read \(path).") }
+            guard gzip != nil else {
+                throw AuditError(.inputFailed, "There is no memory to read \(Escaping.visible(path)).")
+            }
             return
         }
         guard size != nil else {
             throw AuditError(
                 .inputFailed,
-                "The input \(path) is compressed with \(kind.program) and cannot be read from a pipe; give the file's name, or `\(kind.program) -dc` before the pipe."
+                "The input \(Escaping.visible(path)) is compressed with \(kind.program) and cannot be read from a pipe; give the file's name, or `\(kind.program) -dc` before the pipe."
             )
         }
         // Its own descriptor: it lives as long as the program does.
@@ -119,7 +122,8 @@ public final class InputFile {
             // No more than the buffer holds.
             let count = SystemText.retrying { unsafe Glibc.read(source, room.baseAddress, room.count) }
             guard count >= 0 else {
-                throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
+                throw AuditError(
+                    .inputFailed, errno: errno, "Reading the input \(Escaping.visible(path)) failed.")
             }
             raw += count
             return count
@@ -135,7 +139,8 @@ public final class InputFile {
         // No more than the buffer holds.
         let count = SystemText.retrying { unsafe Glibc.read(descriptor, &block, block.count) }
         guard count >= 0 else {
-            throw AuditError(.inputFailed, errno: errno, "Reading the input \(path) failed.")
+            throw AuditError(
+                .inputFailed, errno: errno, "Reading the input \(Escaping.visible(path)) failed.")
         }
         head += block.prefix(count)
         taken += Int64(count)
@@ -154,7 +159,8 @@ public final class InputFile {
         guard isWhole else {
             throw AuditError(
                 .inputDamaged,
-                "The compressed input \(path) is damaged or cut; what came before the damage was read.")
+                "The compressed input \(Escaping.visible(path)) is damaged or cut; what came before the damage was read."
+            )
         }
     }
 
@@ -173,7 +179,8 @@ public final class InputFile {
         ]
         // As many as are given.
         guard SystemText.retrying({ unsafe poll(&waiting, 2, isReady ? 0 : milliseconds) }) >= 0 else {
-            throw AuditError(.inputFailed, errno: errno, "Waiting for the input \(path) failed.")
+            throw AuditError(
+                .inputFailed, errno: errno, "Waiting for the input \(Escaping.visible(path)) failed.")
         }
         if waiting[1].revents != 0 { return .stopped }
         return isReady || waiting[0].revents != 0 ? .readable : .timeout

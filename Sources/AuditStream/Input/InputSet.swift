@@ -1,4 +1,5 @@
 import Glibc
+import SockAuditCore
 
 /// The files that `--input` names, oldest first.
 public enum InputSet {
@@ -53,7 +54,7 @@ public enum InputSet {
             guard !found.isEmpty else {
                 throw AuditError(
                     .inputFailed,
-                    "The folder \(path) holds no audit logs (audit.log, audit.log.1, ...); name the files themselves."
+                    "The folder \(Escaping.visible(path)) holds no audit logs (audit.log, audit.log.1, ...); name the files themselves."
                 )
             }
             files += found

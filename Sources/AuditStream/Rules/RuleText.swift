@@ -1,4 +1,5 @@
 import CAudit
+import SockAuditCore
 
 extension KernelRule {
     /// The rule as auditctl(8) and augenrules read it.
@@ -52,8 +53,7 @@ extension KernelRule {
             unsafe audit_operator_to_symbol(Int32(bitPattern: field.op)).map { unsafe String(cString: $0) }
             ?? "?"
         if let text = field.text {
-            let safe = text.map { $0 > 0x20 && $0 < 0x7F ? String(UnicodeScalar($0)) : "?" }.joined()
-            return "\(name)\(op)\(safe)"
+            return "\(name)\(op)\(Escaping.word(text))"
         }
         switch Int32(field.field) {
         case AUDIT_ARCH:

@@ -183,7 +183,7 @@ public enum GrowthNote {
         }
         guard !growing.isEmpty else { return nil }
         var parts = growing.prefix(named).map { row in
-            Escaping.visible(row.name) + (row.pid > 0 ? " (\(row.pid))" : "") + " " + pace(row)
+            Escaping.short(row.name) + (row.pid > 0 ? " (\(row.pid))" : "") + " " + pace(row)
         }
         if growing.count > named { parts.append("and \(growing.count - named) more rows") }
         return "grows: " + parts.joined(separator: "; ") + "\n"

@@ -19,21 +19,20 @@ enum LeakJSON {
 
     /// One socket, with all that tells whose it is: lines taken out by jq stand for themselves.
     private static func socket(_ socket: OpenSocket) -> String {
-        var text = "{\"pid\":\(socket.pid),\"name\":\(Escaping.json(socket.name))"
+        var text = "{\"pid\":\(socket.pid),\(Escaping.jsonMember("name", socket.name))"
         text += ",\"uid\":\(identity(socket.uid)),\"auid\":\(identity(socket.auid))"
         text += ",\"session\":\(identity(socket.session)),\"fd\":\(socket.fd)"
         text += ",\"family\":\"\(socket.family.name)\",\"kind\":\"\(socket.kindName)\""
         text += ",\"origin\":\"\(socket.origin.name)\",\"age\":\(number(socket.age))"
         text += ",\"opened\":\(socket.opened.map { "\"\(TimeText.iso($0))\"" } ?? "null")"
         text += ",\"serial\":\(socket.serial == 0 ? "null" : "\(socket.serial)")"
-        text += ",\"thread\":\(Escaping.json(socket.thread))"
+        text += "," + Escaping.jsonMember("thread", socket.thread)
         text += ",\"state\":\(socket.endpoint.map { "\"\($0.state.name)\"" } ?? "null")"
         switch socket.endpoint {
         case .inet(let local, let peer, _):
             text += ",\"local\":\"\(local.text)\",\"peer\":\"\(peer.text)\"}"
         case .unix(let path, _):
-            text += ",\"local\":\(path.isEmpty ? "null" : Escaping.json(path))"
-            if !Escaping.isText(path) { text += ",\"local_hex\":\"\(Escaping.hex(path))\"" }
+            text += path.isEmpty ? ",\"local\":null" : "," + Escaping.jsonMember("local", path)
             text += ",\"peer\":null}"
         case nil: text += ",\"local\":null,\"peer\":null}"
         }

@@ -41,7 +41,7 @@ enum LeakText {
 
     private static func process(_ row: Row, _ titles: [LeakWords.Column], _ utcOffset: Int) -> String {
         guard let open = row.openSockets else { return "" }
-        var text = ([Escaping.visible(row.name)] + LeakWords.who(row)).joined(separator: "  ") + "\n"
+        var text = ([Escaping.short(row.name)] + LeakWords.who(row)).joined(separator: "  ") + "\n"
         text += "  \(LeakWords.sum(row, open))\n"
         let groups = open.groups
         let shown = groups.prefix(lines)
@@ -94,7 +94,7 @@ enum LeakWords {
         Column(title: "LOCAL") { group, _ in local(group) },
         Column(title: "PEER") { group, _ in peer(group) },
         Column(title: "THREAD") { group, _ in
-            group.oldest.thread.isEmpty ? "-" : Escaping.visible(group.oldest.thread)
+            group.oldest.thread.isEmpty ? "-" : Escaping.short(group.oldest.thread)
         },
         Column(title: "OPENED") { group, offset in
             group.oldest.opened.map { TimeText.dateAndTime($0, offset: offset) } ?? "-"
@@ -107,7 +107,7 @@ enum LeakWords {
     private static func local(_ group: SocketGroup) -> String {
         switch group.oldest.endpoint {
         case .inet: group.local?.text ?? "*"
-        case .unix(let path, _): path.isEmpty ? "-" : Escaping.visible(path)
+        case .unix(let path, _): path.isEmpty ? "-" : Escaping.short(path)
         case nil: "-"
         }
     }
@@ -123,7 +123,7 @@ enum LeakWords {
         }
         var words = [row.pid > 0 ? "pid \(row.pid)" : "\(row.processes) processes"]
         words += [id("uid", row.uid), id("auid", row.auid), id("session", row.session)]
-        if !row.exe.isEmpty { words.append(Escaping.visible(row.exe)) }
+        if !row.exe.isEmpty { words.append(Escaping.short(row.exe, columns: 2 * Escaping.nameColumns)) }
         return words
     }
 

@@ -13,7 +13,7 @@ enum HTMLRun {
         if let rules = head.rules, let hash = head.rulesHash {
             fact("Rules as installed", "\(rules.count), SHA-256 <code>\(hash)</code>")
             html += "</dl>\n<ol>\n"
-            for rule in rules { html += "<li><code>\(HTMLReport.text(rule))</code></li>\n" }
+            for rule in rules { html += "<li><code>\(Escaping.htmlSentence(rule))</code></li>\n" }
             html += "</ol>\n"
         } else {
             fact("Rules", "none were put in")

@@ -46,12 +46,9 @@ public enum JSONLines {
     }
 
     private static func row(_ row: Row) -> String {
-        var text = "{\"node\":\(Escaping.json(row.node)),\"pid\":\(row.pid)"
-        text += ",\"start\":\"\(TimeText.iso(row.start))\",\"name\":\(Escaping.json(row.name))"
-        // Bytes that are no text are told exactly as well.
-        if !Escaping.isText(row.name) { text += ",\"name_hex\":\"\(Escaping.hex(row.name))\"" }
-        text += ",\"exe\":\(Escaping.json(row.exe))"
-        if !Escaping.isText(row.exe) { text += ",\"exe_hex\":\"\(Escaping.hex(row.exe))\"" }
+        var text = "{\(Escaping.jsonMember("node", row.node)),\"pid\":\(row.pid)"
+        text += ",\"start\":\"\(TimeText.iso(row.start))\",\(Escaping.jsonMember("name", row.name))"
+        text += "," + Escaping.jsonMember("exe", row.exe)
         text +=
             ",\"uid\":\(identity(row.uid)),\"auid\":\(identity(row.auid)),\"session\":\(identity(row.session))"
         text +=

@@ -87,10 +87,11 @@ public enum DiffText {
     public static func text(_ diff: ReportDiff) -> String {
         var text = "sockaudit diff\n"
         for (word, table) in [("OLD", diff.old), ("NEW", diff.new)] {
-            text += "  \(word)  \(clean(table.host))  table \(table.sequence)\(table.final ? " (last)" : "")"
-            text += "  \(clean(table.time))  \(clean(table.verdict.uppercased()))\n"
+            text +=
+                "  \(word)  \(Escaping.visible(table.host))  table \(table.sequence)\(table.final ? " (last)" : "")"
+            text += "  \(Escaping.visible(table.time))  \(Escaping.visible(table.verdict.uppercased()))\n"
         }
-        for doubt in diff.doubts { text += "  note: \(clean(doubt))\n" }
+        for doubt in diff.doubts { text += "  note: \(Escaping.visible(doubt))\n" }
         let shown = diff.names.filter { $0.change != .same || $0.old != $0.new }
         if !shown.isEmpty { text += "\n" + table(shown) }
         let same = diff.names.count - shown.count
@@ -109,8 +110,8 @@ public enum DiffText {
             (showsNode ? ["NODE"] : []) + ["PROCESS", "", "StillOPEN", "", "SocketTOT", "", "CloseTOT", ""]
         ]
         for name in names {
-            var line = (showsNode ? [Escaping.visible(name.key.node)] : [])
-            line += [Escaping.visible(name.key.name), name.change.rawValue]
+            var line = (showsNode ? [Escaping.short(name.key.node)] : [])
+            line += [Escaping.short(name.key.name), name.change.rawValue]
             for pick in figures { line += cells(pick(name.old).total, pick(name.new).total) }
             lines.append(line)
             for family in SocketFamily.allCases
@@ -141,8 +142,6 @@ public enum DiffText {
         ["\(old) -> \(new)", old == new ? "" : new > old ? "+\(new - old)" : "\(new - old)"]
     }
 
-    private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }
-
     // MARK: JSON
 
     public static func json(_ diff: ReportDiff) -> String {
@@ -160,8 +159,8 @@ public enum DiffText {
     }
 
     private static func json(_ name: ReportDiff.Name) -> String {
-        var text = "{\"node\":\(Escaping.json(name.key.node)),\"name\":\(Escaping.json(name.key.name))"
-        if !Escaping.isText(name.key.name) { text += ",\"name_hex\":\"\(Escaping.hex(name.key.name))\"" }
+        var text =
+            "{\(Escaping.jsonMember("node", name.key.node)),\(Escaping.jsonMember("name", name.key.name))"
         text += ",\"change\":\"\(name.change.rawValue)\""
         for (key, pick) in zip(["still_open", "socket_tot", "close_tot"], figures) {
             let (old, new) = (pick(name.old), pick(name.new))

@@ -93,7 +93,7 @@ public enum ReportFrame {
         switch form {
         case .json: jsonHead(head)
         case .comments: headComments(head).map { $0 + "\n" }.joined()
-        case .csv: headComments(head).map { cell($0) + "\n" }.joined()
+        case .csv: headComments(head).map { Escaping.csvComment($0) + "\n" }.joined()
         case .html: ""
         }
     }
@@ -111,17 +111,18 @@ public enum ReportFrame {
     private static func headComments(_ head: ReportHead) -> [String] {
         var lines = [commentHead]
         if head.isContinued { lines.append("# continued: the run began in an earlier file") }
-        lines += ["# host: \(clean(head.host))", "# kernel: \(clean(head.kernel))"]
-        if !head.boot.isEmpty { lines.append("# boot id: \(clean(head.boot))") }
+        lines += ["# host: \(Escaping.visible(head.host))", "# kernel: \(Escaping.visible(head.kernel))"]
+        if !head.boot.isEmpty { lines.append("# boot id: \(Escaping.visible(head.boot))") }
         lines += [
-            "# version: sockaudit \(clean(head.version))",
-            "# scope: \(head.scope.map(clean).joined(separator: " "))", "# source: \(clean(head.source))",
+            "# version: sockaudit \(Escaping.visible(head.version))",
+            "# scope: \(head.scope.map { Escaping.visible($0) }.joined(separator: " "))",
+            "# source: \(Escaping.visible(head.source))",
         ]
-        if !head.mode.isEmpty { lines.append("# mode: \(clean(head.mode))") }
+        if !head.mode.isEmpty { lines.append("# mode: \(Escaping.visible(head.mode))") }
         lines.append("# started: \(TimeText.iso(head.started))")
         if let rules = head.rules, let hash = head.rulesHash {
             lines.append("# rules: \(rules.count), SHA-256 \(hash)")
-            lines += rules.map { "#   \(clean($0))" }
+            lines += rules.map { "#   \(Escaping.sentence($0))" }
         } else {
             lines.append("# rules: none were put in")
         }
@@ -164,22 +165,6 @@ public enum ReportFrame {
     public static func sealed(_ whole: String, _ form: Form) -> String {
         whole + seal(SHA256.hex(whole), form)
     }
-
-    /// A program's path stands in the rules: where a spreadsheet would begin a new cell there, the cell must
-    /// be no formula.
-    private static func cell(_ line: String) -> String {
-        let characters = Array(line)
-        return characters.indices.map { index in
-            guard let code = [",": "\\x2c", ";": "\\x3b"][characters[index]] else {
-                return String(characters[index])
-            }
-            let next = characters[(index + 1)...].first { $0 != " " }
-            let isHarmless = next.map { $0.isASCII && ($0.isLetter || $0.isNumber) } ?? true
-            return isHarmless ? String(characters[index]) : code
-        }.joined()
-    }
-
-    private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }
     private static func text(_ text: String) -> String { text.isEmpty ? "null" : Escaping.json(text) }
     private static func list(_ texts: [String]) -> String {
         "[\(texts.map(Escaping.json).joined(separator: ","))]"

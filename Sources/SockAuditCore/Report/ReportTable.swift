@@ -66,14 +66,8 @@ public struct ReportTable: Equatable, Sendable {
     }
 
     private static func key(_ row: JSONValue) -> Key? {
-        guard let node = row["node"]?.text, let text = row["name"]?.text, let pid = row["pid"]?.whole else {
+        guard let node = bytes(row, "node"), var name = bytes(row, "name"), let pid = row["pid"]?.whole else {
             return nil
-        }
-        var name = Array(text.utf8)
-        if let hex = row["name_hex"] {
-            // The text stands for bytes that are none.
-            guard let bytes = hex.text.flatMap(bytes) else { return nil }
-            name = bytes
         }
         // The ended processes of a name, folded into one row.
         let ended = Array(" (ended)".utf8)
@@ -82,7 +76,14 @@ public struct ReportTable: Equatable, Sendable {
         {
             name.removeLast(ended.count)
         }
-        return Key(node: Array(node.utf8), name: name)
+        return Key(node: node, name: name)
+    }
+
+    /// What ``Escaping/jsonMember(_:_:)`` made of bytes.
+    private static func bytes(_ row: JSONValue, _ key: String) -> [UInt8]? {
+        guard let text = row[key]?.text else { return nil }
+        guard let hex = row[key + "_hex"] else { return Array(text.utf8) }
+        return hex.text.flatMap(bytes)
     }
 
     private static func bytes(_ hex: String) -> [UInt8]? {

@@ -65,9 +65,10 @@ public enum TextTable {
     private static func heading(_ snapshot: Snapshot, _ style: Style) -> String {
         let head = snapshot.head
         var scope =
-            head.scope == ["all"] ? "all processes" : head.scope.map { clean($0) }.joined(separator: " ")
+            head.scope == ["all"]
+            ? "all processes" : head.scope.map { Escaping.short($0) }.joined(separator: " ")
         if !head.scopeNote.isEmpty { scope += " (\(Escaping.sentence(head.scopeNote)))" }
-        var title = ["SockClosePercPar", clean(head.host), scope]
+        var title = ["SockClosePercPar", Escaping.short(head.host), scope]
         title.append(
             "table \(head.sequence)\(head.final ? " (last)" : ""), \(head.fromInput ? "over" : "every") \(TimeText.seconds(head.interval)) s"
         )
@@ -85,8 +86,6 @@ public enum TextTable {
         }
         return text
     }
-
-    private static func clean(_ text: String) -> String { Escaping.visible(Array(text.utf8)) }
 
     // MARK: columns
 
@@ -127,13 +126,13 @@ public enum TextTable {
                     line.family != nil ? "" : line.row.map(cell) ?? total
                 })
         }
-        if showsNode { add("NODE") { Escaping.visible($0.node) } }
-        add("PROCESS", { Escaping.visible($0.name) }, total: "TOTAL")
+        if showsNode { add("NODE") { Escaping.short($0.node) } }
+        add("PROCESS", { Escaping.short($0.name) }, total: "TOTAL")
         add("PID", right: true) { $0.pid == 0 ? "\($0.processes)x" : "\($0.pid)" }
         add("DURATION", right: true) { TimeText.duration($0.duration) }
         if style.wide {
             add("AUID", right: true) { $0.auid == AuditEvent.unset ? "-" : "\($0.auid)" }
-            add("EXE") { Escaping.visible($0.exe) }
+            add("EXE") { Escaping.short($0.exe, columns: 2 * Escaping.nameColumns) }
         }
         columns.append(
             Column(title: "", right: true) { line in
@@ -208,15 +207,5 @@ public enum TextTable {
         return text + "\n"
     }
 
-    /// Terminal cells: wide East Asian characters and emoji take two.
-    static func width(_ text: String) -> Int {
-        text.unicodeScalars.reduce(0) { sum, scalar in
-            switch scalar.value {
-            case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
-                0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1FAFF, 0x20000...0x3FFFD:
-                sum + 2
-            default: sum + 1
-            }
-        }
-    }
+    static func width(_ text: String) -> Int { Escaping.displayWidth(text) }
 }

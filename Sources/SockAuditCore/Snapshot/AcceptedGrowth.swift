@@ -13,7 +13,7 @@ public enum AcceptedGrowth {
         var parts = growing.prefix(named).map { row in
             let open = row.figures.others.open(.accept).total
             return
-                "\(Escaping.visible(row.name)) (\(row.pid)) \(open), \(row.acceptedGrowth) more than before"
+                "\(Escaping.short(row.name)) (\(row.pid)) \(open), \(row.acceptedGrowth) more than before"
         }
         if growing.count > named { parts.append("and \(growing.count - named) more processes") }
         return Reason(

@@ -16,7 +16,7 @@ public enum NearLimit {
         }
         guard !near.isEmpty else { return nil }
         var parts = near.prefix(named).map {
-            "\(Escaping.visible($0.name)) (\($0.pid)) \($0.descriptors) of \($0.descriptorLimit)"
+            "\(Escaping.short($0.name)) (\($0.pid)) \($0.descriptors) of \($0.descriptorLimit)"
         }
         if near.count > named { parts.append("and \(near.count - named) more processes") }
         return Reason(
@@ -54,6 +54,6 @@ public enum NextLook {
     }
 
     private static func say(_ row: Row, _ what: String) -> String {
-        "next: \(Escaping.visible(row.name)) (\(row.pid)) \(what): \(row.openSockets == nil ? "--leaks tells which; " : "")ls -l /proc/\(row.pid)/fd; ss -ap | grep pid=\(row.pid),\n"
+        "next: \(Escaping.short(row.name)) (\(row.pid)) \(what): \(row.openSockets == nil ? "--leaks tells which; " : "")ls -l /proc/\(row.pid)/fd; ss -ap | grep pid=\(row.pid),\n"
     }
 }

@@ -68,7 +68,7 @@ public enum Moment {
     private static func unknown(_ text: String) -> Failure {
         Failure(
             message:
-                "does not know '\(text)'; it takes what ausearch's -ts does: 2026-11-23, 11/23/2026 or the locale's date, 10:00 or 10:00:00, both, or now, recent, this-hour, boot, today, yesterday, this-week, week-ago, this-month, this-year."
+                "does not know '\(Escaping.visible(text))'; it takes what ausearch's -ts does: 2026-11-23, 11/23/2026 or the locale's date, 10:00 or 10:00:00, both, or now, recent, this-hour, boot, today, yesterday, this-week, week-ago, this-month, this-year."
         )
     }
 

@@ -7,24 +7,26 @@ enum DoctorOutput {
     static func text(_ report: DoctorReport, utcOffset: Int) -> String {
         let scope =
             report.scope == ["all"]
-            ? "all processes" : report.scope.map { Escaping.visible(Array($0.utf8)) }.joined(separator: " ")
+            ? "all processes" : report.scope.map { Escaping.visible($0) }.joined(separator: " ")
         var lines = [
-            "sockaudit doctor  \(Escaping.visible(Array(report.host.utf8)))  \(scope)  \(report.mode) mode"
-                + "  Linux \(Escaping.visible(Array(report.kernel.utf8)))"
+            "sockaudit doctor  \(Escaping.visible(report.host))  \(scope)  \(report.mode) mode"
+                + "  Linux \(Escaping.visible(report.kernel))"
                 + "  \(TimeText.dateAndTime(report.time, offset: utcOffset))",
             "",
         ]
         for check in report.checks {
-            lines.append("\(check.status.rawValue.uppercased())  \(check.text)")
-            if !check.remedy.isEmpty { lines.append("      \(check.remedy)") }
+            lines.append("\(check.status.rawValue.uppercased())  \(Escaping.sentence(check.text))")
+            if !check.remedy.isEmpty { lines.append("      \(Escaping.sentence(check.remedy))") }
         }
         lines += ["", ruleHeading(report)]
         let width = report.rules.map { $0.state.word.count }.max() ?? 0
         for rule in report.rules {
             let word = rule.state.word
             let gap = String(repeating: " ", count: width - word.count)
-            lines.append("  \(word)\(gap)  \(rule.text)")
-            if !rule.by.isEmpty { lines.append("  \(String(repeating: " ", count: width))    by \(rule.by)") }
+            lines.append("  \(word)\(gap)  \(Escaping.sentence(rule.text))")
+            if !rule.by.isEmpty {
+                lines.append("  \(String(repeating: " ", count: width))    by \(Escaping.sentence(rule.by))")
+            }
         }
         lines += ["", conclusion(report)]
         return lines.joined(separator: "\n") + "\n"
@@ -67,7 +69,7 @@ enum DoctorOutput {
             return "\((value * 1_000).rounded() / 1_000)"
         }
         let programs = measured.programs.map {
-            "{\"exe\":\(Escaping.json($0.exe)),\"events\":\($0.events)}"
+            "{\(Escaping.jsonMember("exe", $0.exe)),\"events\":\($0.events)}"
         }
         func calls(_ count: (socket: Int, close: Int)) -> String {
             "{\"socket\":\(count.socket),\"close\":\(count.close)}"

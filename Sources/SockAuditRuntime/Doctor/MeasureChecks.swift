@@ -70,7 +70,7 @@ enum MeasureChecks {
 
     static func rate(_ run: MeasuredRun) -> DoctorCheck {
         let each = run.programs.prefix(mostNamed).map {
-            "\(Escaping.visible($0.exe)) \(share($0.events, of: run.events))"
+            "\(Escaping.short($0.exe)) \(share($0.events, of: run.events))"
         }.joined(separator: ", ")
         let by = each.isEmpty ? "" : ": \(each)"
         return .pass(
@@ -133,7 +133,7 @@ enum MeasureChecks {
         if run.mode != .light { ways.append("use --mode light, which leaves closes out") }
         if let top = run.programs.first, top.events * 2 > run.events {
             ways.append(
-                "mind that \(Escaping.visible(top.exe)) makes \(share(top.events, of: run.events)) of the load"
+                "mind that \(Escaping.short(top.exe)) makes \(share(top.events, of: run.events)) of the load"
             )
         }
         let why = isHeavy ? "This is much for this host" : "The daemon's log is small for this"

@@ -20,26 +20,27 @@ public enum ExecutableFinder {
         var files: [[UInt8]] = []
         for name in scope.patterns {
             let own = Scope(patterns: [name])
+            let shown = Escaping.visible(name)
             var found: [[UInt8]] = []
             for process in running
             where own.contains(comm: process.comm, exe: process.exe, script: process.script) {
                 guard Scope.fileName(process.exe).elementsEqual(name.utf8) else {
-                    return .all(because: "\(name) runs as \(text(Scope.fileName(process.exe)))")
+                    return .all(because: "\(shown) runs as \(text(Scope.fileName(process.exe)))")
                 }
                 guard isOurFile(process) else {
-                    return .all(because: "\(name) runs from a file that this namespace does not have")
+                    return .all(because: "\(shown) runs from a file that this namespace does not have")
                 }
                 found.append(process.exe)
             }
             for path in searchPath(name) {
-                if isScript(path) { return .all(because: "\(name) is a script") }
+                if isScript(path) { return .all(because: "\(shown) is a script") }
                 guard Scope.fileName(path).elementsEqual(name.utf8) else {
                     // A link to a file of another name (busybox, python3): its processes carry that name.
-                    return .all(because: "\(name) is another name of \(text(Scope.fileName(path)))")
+                    return .all(because: "\(shown) is another name of \(text(Scope.fileName(path)))")
                 }
                 found.append(path)
             }
-            if found.isEmpty { return .all(because: "nothing is called \(name) yet") }
+            if found.isEmpty { return .all(because: "nothing is called \(shown) yet") }
             files += found
         }
         let distinct = Set(files).sorted { $0.lexicographicallyPrecedes($1) }

@@ -20,7 +20,7 @@ enum OlderProcesses {
     static func names(_ processes: [ProcScanner.Running]) -> String {
         var names: [String] = []
         for process in processes.sorted(by: { $0.pid < $1.pid }) {
-            let name = Escaping.visible(process.comm)
+            let name = Escaping.short(process.comm)
             if !names.contains(name) { names.append(name) }
         }
         return names.prefix(mostNames).joined(separator: ", ")

@@ -126,7 +126,9 @@ extension TablePieces {
         var count = 0
         for piece in self {
             for line in piece.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-                if lines.count < size.rows { lines.append(String(line.prefix(size.columns))) }
+                if lines.count < size.rows {
+                    lines.append(Escaping.fitting(String(line), columns: size.columns))
+                }
                 count += 1
             }
         }
@@ -171,8 +173,13 @@ public struct Messages: Sendable {
         // Names of files come as somebody chose them. A message is one line: a newline in it is a name's.
         let text = Escaping.sentence(text)
         if unsafe logs { SystemLog.write(text, level) }
-        guard unsafe writes else { return }
-        let line = Array("sockaudit: \(text)\n".utf8)
-        _ = unsafe line.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if unsafe writes { write(lines: "sockaudit: \(text)") }
+    }
+
+    /// To standard error, as they are.
+    public static func write(lines: String) {
+        let bytes = Array((lines + "\n").utf8)
+        // The bytes stay for the call.
+        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

@@ -14,7 +14,7 @@ enum OwnReport {
     static func notOurs(_ path: String) -> AuditError {
         AuditError(
             .outputFailed,
-            "The report \(path) is not ours: it must be a regular file that belongs to us, that not everyone can write to, and that has no second name (hard link); name another."
+            "The report \(Escaping.visible(path)) is not ours: it must be a regular file that belongs to us, that not everyone can write to, and that has no second name (hard link); name another."
         )
     }
 
@@ -33,14 +33,16 @@ enum OwnReport {
         guard info.st_mode & S_IFMT == S_IFREG else {
             return AuditError(
                 .outputFailed, errno: EEXIST,
-                "The report \(path) cannot be replaced; check that it is a plain file and no symbolic link.")
+                "The report \(Escaping.visible(path)) cannot be replaced; check that it is a plain file and no symbolic link."
+            )
         }
         // C reads the path during the call alone.
         let fd = unsafe openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard fd >= 0 else {
             return AuditError(
                 .outputFailed, errno: errno,
-                "The report \(path) cannot be replaced: what stands there cannot be read; name another file.")
+                "The report \(Escaping.visible(path)) cannot be replaced: what stands there cannot be read; name another file."
+            )
         }
         defer { close(fd) }
         // C fills the struct that it is given.
@@ -48,7 +50,7 @@ enum OwnReport {
         if info.st_size == 0 || form.begins(start(of: fd)) { return nil }
         return AuditError(
             .outputFailed,
-            "The report \(path) cannot be replaced: what stands there is no report of this format, and it would be gone; move it away or name another file."
+            "The report \(Escaping.visible(path)) cannot be replaced: what stands there is no report of this format, and it would be gone; move it away or name another file."
         )
     }
 

@@ -89,7 +89,7 @@ public struct ReportSink: ~Copyable {
         guard fd >= 0 else {
             throw AuditError(
                 .outputFailed, errno: errno,
-                "The report \(path) cannot be written; check that its folder exists, is writable, and that it is no symbolic link."
+                "The report \(Escaping.visible(path)) cannot be written; check that its folder exists, is writable, and that it is no symbolic link."
             )
         }
         var info = stat()
@@ -106,7 +106,8 @@ public struct ReportSink: ~Copyable {
         // Other errors are those of file systems that know no locks.
         guard flock(fd, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
         throw AuditError(
-            .outputFailed, "Another sockaudit writes to the report \(path); name another file.")
+            .outputFailed,
+            "Another sockaudit writes to the report \(Escaping.visible(path)); name another file.")
     }
 
     /// HUP: the file was moved away; its part is closed, and the run goes on in a new one of the old name.
@@ -188,7 +189,7 @@ public struct ReportSink: ~Copyable {
             hasHead = true
             isOtherForm = false
             if isFailing {
-                messages.error("The report \(path) is written again; \(missing) from it.")
+                messages.error("The report \(Escaping.visible(path)) is written again; \(missing) from it.")
             }
             isFailing = false
             return
@@ -200,11 +201,12 @@ public struct ReportSink: ~Copyable {
             if hasHead { seal(after: "") }
             throw AuditError(
                 .outputFailed, errno: lastError,
-                "The last table could not be written to \(path); free space or name another file.")
+                "The last table could not be written to \(Escaping.visible(path)); free space or name another file."
+            )
         }
         if !isFailing {
             messages.error(
-                "The table could not be written to \(path) (\(SystemText.error(lastError))); it is left out, and the next one is tried again."
+                "The table could not be written to \(Escaping.visible(path)) (\(SystemText.error(lastError))); it is left out, and the next one is tried again."
             )
         }
         isFailing = true
@@ -222,7 +224,7 @@ public struct ReportSink: ~Copyable {
     private mutating func noticeCut() {
         var info = stat()
         guard let size, unsafe fstat(descriptor, &info) == 0, info.st_size < size else { return }
-        messages.error("Someone cut the report \(path); it begins anew.")
+        messages.error("Someone cut the report \(Escaping.visible(path)); it begins anew.")
         beginAnew()
     }
 

@@ -107,7 +107,7 @@ struct WholeFile: ~Copyable {
     private func refused(_ code: Int32) -> AuditError {
         AuditError(
             .outputFailed, errno: code,
-            "The report \(path) cannot be replaced; check that its folder exists, is writable, and that it is a plain file."
+            "The report \(Escaping.visible(path)) cannot be replaced; check that its folder exists, is writable, and that it is a plain file."
         )
     }
 
@@ -132,7 +132,7 @@ struct WholeFile: ~Copyable {
     private static func failed(_ path: String) -> AuditError {
         AuditError(
             .outputFailed, errno: errno,
-            "The table could not be written to \(path), the last one stays there; free space or name another file."
+            "The table could not be written to \(Escaping.visible(path)), the last one stays there; free space or name another file."
         )
     }
 }

@@ -121,9 +121,11 @@ extension Monitor {
                 messages.error("\(missing.text).")
             }
         }
-        let scope = settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " ")
+        let scope =
+            settings.scope.isAll
+            ? "all processes" : settings.scope.labels.map { Escaping.visible($0) }.joined(separator: " ")
         messages.note(
-            "watching \(scope) as a plugin of auditd, \(settings.mode.rawValue) mode, \(report.rules.count) rules, a table every \(TimeText.seconds(settings.interval)) s to \(settings.report ?? "")."
+            "watching \(scope) as a plugin of auditd, \(settings.mode.rawValue) mode, \(report.rules.count) rules, a table every \(TimeText.seconds(settings.interval)) s to \(Escaping.visible(settings.report ?? ""))."
         )
     }
 

@@ -34,7 +34,7 @@ public struct PluginConfig: Sendable {
         if errno == ENOENT && !isNamed { return [] }
         throw AuditError(
             .settingsWrong, errno: errno,
-            "The settings in \(path) cannot be read; check its name and permissions.")
+            "The settings in \(Escaping.visible(path)) cannot be read; check its name and permissions.")
     }
 
     /// - Parameter text: what ``read()`` gave.
@@ -43,7 +43,7 @@ public struct PluginConfig: Sendable {
         do throws(PluginSettings.Fault) {
             found = try PluginSettings.parse(text)
         } catch {
-            throw AuditError(.settingsWrong, "\(path) line \(error.line): \(error.text)")
+            throw AuditError(.settingsWrong, "\(Escaping.visible(path)) line \(error.line): \(error.text)")
         }
         for (key, value) in given {
             do throws(PluginSettings.Fault) { try found.set(key, value) } catch {

@@ -43,15 +43,16 @@ public enum CompareReports {
         if let damaged {
             throw AuditError(
                 .inputFailed,
-                "Line \(damaged) of \(path) is damaged, or of no JSON report; diff takes what --report FILE.jsonl wrote."
+                "Line \(damaged) of \(Escaping.visible(path)) is damaged, or of no JSON report; diff takes what --report FILE.jsonl wrote."
             )
         }
         guard !last.isEmpty else {
-            throw AuditError(.inputFailed, "There is no table in the last run of \(path).")
+            throw AuditError(.inputFailed, "There is no table in the last run of \(Escaping.visible(path)).")
         }
         guard let found = ReportTable(line: last) else {
             throw AuditError(
-                .inputFailed, "The last table of \(path) is damaged; sockaudit verify says more.")
+                .inputFailed,
+                "The last table of \(Escaping.visible(path)) is damaged; sockaudit verify says more.")
         }
         return found
     }

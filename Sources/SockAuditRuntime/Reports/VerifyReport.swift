@@ -14,7 +14,7 @@ public enum VerifyReport {
             // A block stays for the call that it is handed to.
             try unsafe ReportFile.read(path, block: block) { unsafe check.push($0) }
             check.finish()
-            let name = Escaping.sentence(path)
+            let name = Escaping.visible(path)
             for line in lines(check) { say("\(name): \(line)") }
             isRight = isRight && check.isRight
         }

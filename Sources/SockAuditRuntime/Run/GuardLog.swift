@@ -105,7 +105,7 @@ struct GuardLog {
         }
         for program in new.programs where !state.programs.contains(program) {
             out.append(
-                Exempt(label: "all of \(Escaping.visible(program))", pid: 0, program: program, from: now))
+                Exempt(label: "all of \(Escaping.short(program))", pid: 0, program: program, from: now))
         }
         exempt += out
         return (out.map(\.label), back)

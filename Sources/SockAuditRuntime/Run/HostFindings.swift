@@ -33,7 +33,9 @@ struct HostFindings {
             self.files = RuleFiles([])
         case .files(let files):
             self.files = RuleFiles(files)
-            scopeNote = "rules for " + files.map { Escaping.visible($0) }.joined(separator: " ")
+            scopeNote =
+                "rules for "
+                + files.map { Escaping.short($0, columns: 2 * Escaping.nameColumns) }.joined(separator: " ")
         }
         older =
             settings.mode == .proc
@@ -44,7 +46,8 @@ struct HostFindings {
     func watching(_ settings: WatchSettings, mode: AuditMode, buffer: Int) -> String {
         var text =
             "watching "
-            + (settings.scope.isAll ? "all processes" : settings.scope.labels.joined(separator: " "))
+            + (settings.scope.isAll
+                ? "all processes" : settings.scope.labels.map { Escaping.visible($0) }.joined(separator: " "))
         if !scopeNote.isEmpty { text += " (\(scopeNote))" }
         text += ", \(mode.rawValue) mode, \(report.added) rules"
         if report.shared > 0 { text += " and \(report.shared) that were there already" }

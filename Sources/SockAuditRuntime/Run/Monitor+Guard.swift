@@ -26,7 +26,7 @@ extension Monitor {
 
     /// comm[pid] of a process, escaped.
     static func label(_ pid: Int32) -> String {
-        let name = ProcScanner.stat(pid).map { Escaping.visible(Array($0.comm)) } ?? "?"
+        let name = ProcScanner.stat(pid).map { Escaping.short(Array($0.comm)) } ?? "?"
         return "\(name)[\(pid)]"
     }
 }

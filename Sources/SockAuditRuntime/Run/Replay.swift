@@ -11,11 +11,14 @@ public enum Replay {
         for (path, kept) in InputSet.removeRepeated(&files) {
             messages.note(
                 path == kept
-                    ? "the input \(path) is named twice and read once."
-                    : "the input \(path) is the same file as \(kept) and is read once.")
+                    ? "the input \(Escaping.visible(path)) is named twice and read once."
+                    : "the input \(Escaping.visible(path)) is the same file as \(Escaping.visible(kept)) and is read once."
+            )
         }
         for (path, kept) in InputSet.removePacked(&files) {
-            messages.note("the input \(path) is the same log as \(kept), which is read.")
+            messages.note(
+                "the input \(Escaping.visible(path)) is the same log as \(Escaping.visible(kept)), which is read."
+            )
         }
         try checkReadable(files)
         if let report = settings.report { try check(report, isNoneOf: files) }
@@ -59,7 +62,8 @@ public enum Replay {
             if file.isFound && errno != EACCES { continue }
             throw AuditError(
                 .inputFailed, errno: errno,
-                "The input \(file.path) cannot be read; check the path and its permissions.")
+                "The input \(Escaping.visible(file.path)) cannot be read; check the path and its permissions."
+            )
         }
     }
 
@@ -73,7 +77,8 @@ public enum Replay {
             let code = unsafe file.path == "-" ? fstat(STDIN_FILENO, &info) : stat(file.path, &info)
             if code == 0, info.st_dev == found.st_dev, info.st_ino == found.st_ino {
                 throw AuditError(
-                    .outputFailed, "The report \(report) is one of the inputs; name another file for it.")
+                    .outputFailed,
+                    "The report \(Escaping.visible(report)) is one of the inputs; name another file for it.")
             }
         }
     }

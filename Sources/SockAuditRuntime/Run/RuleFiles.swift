@@ -39,7 +39,7 @@ struct RuleFiles {
     /// - Parameter clock: how to write a time of day.
     func reasons(clock: (Int64) -> String) -> [Reason] {
         guard !unseen.isEmpty else { return [] }
-        let names = unseen.prefix(3).map { "\(Escaping.visible($0.name)) (\($0.pid))" }
+        let names = unseen.prefix(3).map { "\(Escaping.short($0.name)) (\($0.pid))" }
         let more = unseen.count > names.count ? " and \(unseen.count - names.count) more" : ""
         return [
             Reason(

@@ -154,7 +154,10 @@ public struct TablePrinter: ~Copyable {
             try WholeFile.fill(fd, text.joined(), path: path)
             try folder.publish()
             end = written
-            if isTroubled { Messages(quiet: settings.quiet).error("The report \(path) is replaced again.") }
+            if isTroubled {
+                Messages(quiet: settings.quiet).error(
+                    "The report \(Escaping.visible(path)) is replaced again.")
+            }
             isTroubled = false
         } catch {
             end.take(snapshot, isWritten: false)

@@ -80,17 +80,57 @@ import Testing
         #expect(Escaping.visible(Array("\\x1b".utf8)) == "\\\\x1b", "no name can fake an escape")
         #expect(Escaping.visible([0xFF]) == "\\xff")
         #expect(Escaping.visible(Array("\u{202E}".utf8)) == "\\u{202e}")
+        #expect(Escaping.visible([0x80]) == "\\x80" && Escaping.visible("\u{80}") == "\\u{0080}")
+        #expect(Escaping.visible(" a  b c ") == "\\x20a \\x20b c\\x20", "blanks that nobody sees")
+        #expect(Escaping.word(Array("a b\\".utf8)) == "a\\x20b\\\\")
     }
 
-    /// Different bytes never look alike, so a row cannot pass for another.
-    @Test func nothingLooksLikeSomethingElse() {
-        var seen: [String: [UInt8]] = [:]
-        var random = Seeded(11)
-        for _ in 0..<4_000 {
-            let bytes = Self.random(&random).prefix(3)
-            let text = Escaping.visible(Array(bytes))
-            if let other = seen[text] { #expect(other == Array(bytes), "\(text)") }
-            seen[text] = Array(bytes)
+    /// What shows as nothing, as a blank, on its neighbour, or turns the line around.
+    @Test(arguments: [
+        0x0, 0x1B, 0x7F, 0x85, 0x9B, 0xA0, 0xAD, 0x34F, 0x61C, 0x5D0, 0x627, 0x115F, 0x1160, 0x11A8, 0x17B4,
+        0x180B, 0x180E, 0x2003, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202E,
+        0x202F,
+        0x205F, 0x2060, 0x2064, 0x2065, 0x2066, 0x2069, 0x206F, 0x20DD, 0x2800, 0x3000, 0x3164, 0xD7B0,
+        0xE000,
+        0xFB1D, 0xFDD0, 0xFE00, 0xFE0F, 0xFE70, 0xFEFF, 0xFFA0, 0xFFF0, 0xFFF9, 0xFFFC, 0xFFFE, 0x10900,
+        0x1BCA0,
+        0x1D159, 0x1D173, 0x1E900, 0x1EE00, 0x1F1E6, 0x1F3FB, 0x1FFFF, 0xE0001, 0xE0041, 0xE0100, 0xF0000,
+        0x10FFFF,
+    ])
+    func isNotShown(_ value: UInt32) throws {
+        let scalar = try #require(Unicode.Scalar(value))
+        let digits = String(value, radix: 16)
+        let zeros = String(repeating: "0", count: max(0, (value < 0x80 ? 2 : 4) - digits.count))
+        #expect(
+            Escaping.visible("a\(scalar)b")
+                == (value < 0x80 ? "a\\x\(zeros)\(digits)b" : "a\\u{\(zeros)\(digits)}b"))
+        // JSON's own escapes: a reader has it back.
+        #expect(!Escaping.json("\(scalar)").unicodeScalars.contains(scalar))
+        #expect(parse(Escaping.json("a\(scalar)b")).map { Array($0.utf8) } == Array("a\(scalar)b".utf8))
+    }
+
+    /// An argument that is echoed begins no line; the parser's own lines stay.
+    @Test func whatWasTypedIsEscaped() {
+        func lines(_ text: String, _ typed: String...) -> String { Escaping.lines(text, echoing: typed) }
+        #expect(
+            lines("Unknown option '--a\nb'\nUsage:\n  x", "--a\nb")
+                == "Unknown option '--a\\x0ab'\nUsage:\n  x")
+        #expect(lines("The value 'a\nb' is\nUsage", "--top=a\nb") == "The value 'a\\x0ab' is\nUsage")
+        #expect(lines("'\u{1B}[1m'\n", "all") == "'\\x1b[1m'\n", "typed or not")
+        #expect(lines("'a\\b  c'", "a\\b  c") == "'a\\b  c'", "nothing hides in it")
+    }
+
+    /// Different bytes never look alike, so a row cannot pass for another: what is shown gives them back.
+    @Test(arguments: 0..<40)
+    func nothingLooksLikeSomethingElse(_ seed: Int) {
+        var random = Seeded(seed)
+        for name in Nasty.names(100, &random) {
+            let shown = Escaping.visible(name)
+            #expect(isClean(shown) && Nasty.bytes(shown: shown) == name, "\(name): \(shown)")
+            #expect(Nasty.bytes(shown: Escaping.word(name)) == name && !Escaping.word(name).contains(" "))
+            #expect(!shown.hasPrefix(" ") && !shown.hasSuffix(" ") && !shown.contains("  "))
+            // In a sentence of ours a name stays as it was written.
+            #expect(Escaping.sentence("of \(shown):") == "of \(shown):")
         }
     }
 

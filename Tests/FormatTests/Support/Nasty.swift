@@ -1,0 +1,1 @@
+../../SockAuditCoreTests/Support/Nasty.swift
