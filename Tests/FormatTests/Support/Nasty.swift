@@ -1,1 +1,0 @@
-../../SockAuditCoreTests/Support/Nasty.swift

@@ -1,1 +1,0 @@
-../../SockAuditCoreTests/Support/Randomness.swift
