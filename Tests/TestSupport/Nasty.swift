@@ -1,7 +1,5 @@
-import TestSupport
-
 /// Names of bytes that are meant to go wrong, from a seed.
-enum Nasty {
+public enum Nasty {
     private static let texts = [
         // Terminals: sequences of C0, C1 as text; what ends or moves a line.
         "\u{1B}", "\u{1B}]0;x\u{07}", "\u{1B}[2J", "\u{9B}31m", "\u{85}", "\u{7F}", "\n", "\r", "\r\n", "\t",
@@ -33,7 +31,7 @@ enum Nasty {
         [0xF4, 0x90, 0x80, 0x80], [0xFE], [0xFF],
     ]
 
-    static func name(_ random: inout Seeded) -> [UInt8] {
+    public static func name(_ random: inout Seeded) -> [UInt8] {
         switch Int.random(in: 0..<10, using: &random) {
         case 0: random.bytes(Int.random(in: 0...40, using: &random))
         case 1: Array(repeating: random.pick(texts + bytes), count: 60).flatMap { $0 }
@@ -49,14 +47,14 @@ enum Nasty {
         }
     }
 
-    static func names(_ count: Int, _ random: inout Seeded) -> [[UInt8]] {
+    public static func names(_ count: Int, _ random: inout Seeded) -> [[UInt8]] {
         (0..<count).map { _ in name(&random) }
     }
 }
 
 extension Nasty {
     /// The bytes that ``Escaping/visible(_:)`` was given, by what docs/names.md says; nil where an escape is none.
-    static func bytes(shown: String) -> [UInt8]? {
+    public static func bytes(shown: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = Array(shown.utf8)[...]
         func hex(_ digits: ArraySlice<UInt8>) -> UInt32? {
