@@ -28,6 +28,7 @@
 #include <linux/kcmp.h>
 #include <linux/net.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <libaudit.h>
 #include <auparse.h>
 #include <cap-ng.h>
@@ -82,6 +83,17 @@ static inline void sockaudit_open_log(void) { openlog("sockaudit", LOG_PID | LOG
 static inline void sockaudit_syslog(int priority, const char *text) { syslog(priority, "%s", text); }
 static inline int sockaudit_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int sockaudit_name_process(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/* seccomp(2) has no function in the C library. For all threads of the process, which run by one set of rules. */
+static inline int sockaudit_install_filter(struct sock_filter *instructions, unsigned short count) {
+    struct sock_fprog program = {count, instructions};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+}
+/* Whether the kernel, and whatever holds us already, takes such rules: 1 or 0. */
+static inline int sockaudit_takes_filters(void) {
+    uint32_t action = SECCOMP_RET_ERRNO;
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
 
 /* The ancillary data of one descriptor is all macros (cmsg(3)). */
 union sockaudit_descriptor_space {

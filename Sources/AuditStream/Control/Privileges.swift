@@ -39,7 +39,16 @@ public enum Privileges {
         if let failure { throw failure }
     }
 
-    private static func keepWhatIsNeeded() {
+    /// The stream is joined, and is read without it: what is left is for /proc.
+    public static func dropStream() throws(AuditError) {
+        capng_get_caps_process()
+        // Where not all could go, none went.
+        guard kept.allSatisfy({ capng_have_capability(CAPNG_PERMITTED, $0) != 0 }) else { return }
+        keepWhatIsNeeded(kept.filter { $0 != UInt32(CAP_AUDIT_READ) })
+        guard capng_apply(CAPNG_SELECT_CAPS) == 0 else { throw failed("CAP_AUDIT_READ stays") }
+    }
+
+    private static func keepWhatIsNeeded(_ kept: [UInt32] = kept) {
         capng_clear(CAPNG_SELECT_BOTH)
         for capability in kept {
             capng_update(

@@ -102,8 +102,13 @@ public enum NetlinkTable {
     }
 
     private static func first(_ isWanted: ([Substring]) -> Bool) -> [Substring]? {
-        guard let file = fopen("/proc/net/netlink", "re") else { return nil }
-        defer { fclose(file) }
+        let fd = ProcFiles.open("/proc/\(getpid())/net/netlink")
+        guard fd >= 0 else { return nil }
+        guard let file = unsafe fdopen(fd, "r") else {
+            close(fd)
+            return nil
+        }
+        defer { unsafe fclose(file) }
         var line = [CChar](repeating: 0, count: 512)
         while fgets(&line, Int32(line.count), file) != nil {
             let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -165,7 +165,7 @@ public struct ProcScanner {
 
     /// fd to inode; nil with errno when the folder, or what is in it, cannot be read.
     private static func sockets(_ folder: String, _ scan: inout ProcessScan) -> [Int32: UInt64]? {
-        guard let directory = opendir(folder) else { return nil }
+        guard let directory = openFolder(folder) else { return nil }
         defer { closedir(directory) }
         // Collected first: a dictionary that grows with each entry is made several times.
         var found: [(Int32, UInt64)] = []
@@ -253,9 +253,17 @@ public struct ProcScanner {
         return strncmp(base, "anon_inode:[io_uring]", 21) == 0
     }
 
+    private static func openFolder(_ path: String) -> OpaquePointer? {
+        let fd = ProcFiles.open(path)
+        guard fd >= 0 else { return nil }
+        let directory = unsafe fdopendir(fd)
+        if unsafe directory == nil { close(fd) }
+        return unsafe directory
+    }
+
     /// The numbers that a folder of /proc is named after.
     static func list(_ folder: String) -> [Int32] {
-        guard let directory = opendir(folder) else { return [] }
+        guard let directory = openFolder(folder) else { return [] }
         defer { closedir(directory) }
         var found: [Int32] = []
         while let entry = readdir(directory) {

@@ -23,7 +23,7 @@ final class ScanMemory {
         static func of(_ pid: Int32) -> Activity? {
             var folder = stat()
             guard lstat("/proc/\(pid)/fd", &folder) == 0, folder.st_size > 0 else { return nil }
-            let file = open("/proc/\(pid)/schedstat", O_RDONLY | O_CLOEXEC)
+            let file = ProcFiles.open("/proc/\(pid)/schedstat")
             guard file >= 0 else { return nil }
             defer { close(file) }
             var activity = Activity(descriptors: Int64(folder.st_size))

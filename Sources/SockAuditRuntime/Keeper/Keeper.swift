@@ -10,10 +10,13 @@ import SockAuditCore
 public struct Keeper: ~Copyable {
     /// argv[0] by which the program knows that it is the keeper. Nobody types it by chance.
     public static let argument = "sockaudit: keeper"
-    /// Where the monitor's other end is.
-    static let descriptor: Int32 = 3
+    /// Where the monitor's other ends are: of what it asks, and of what it has us open.
+    static let descriptors: (link: Int32, desk: Int32) = (3, 4)
 
     private let link: MessageSocket
+    private var desk: ProcFileDesk
+    /// Somebody may still ask at it.
+    private var isDeskOpen = true
     private let signals: Signals
     private var installer: RuleInstaller
     private var order: KeeperOrder
@@ -35,12 +38,14 @@ public struct Keeper: ~Copyable {
         ProcessName.set("sockaudit-guard")
         // Of its own session: Ctrl-C is for the monitor, which then tells us.
         setsid()
-        let link = MessageSocket(adopting: descriptor)
+        let link = MessageSocket(adopting: descriptors.link)
+        let desk = ProcFileDesk(adopting: descriptors.desk)
         do {
             let signals = try Signals()
             let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
             guard let order = hello(link) else { return ExitStatus.failed }
-            var keeper = Keeper(link: link, signals: signals, installer: installer, order: order)
+            var keeper = Keeper(
+                link: link, desk: desk, signals: signals, installer: installer, order: order)
             return keeper.keep()
         } catch {
             return ExitStatus.failed
@@ -48,10 +53,12 @@ public struct Keeper: ~Copyable {
     }
 
     private init(
-        link: consuming MessageSocket, signals: consuming Signals, installer: consuming RuleInstaller,
+        link: consuming MessageSocket, desk: consuming ProcFileDesk, signals: consuming Signals, installer: consuming RuleInstaller,
         order: KeeperOrder
     ) {
         self.link = link
+        self.desk = desk
+        self.desk.named = order.named
         self.signals = signals
         self.installer = installer
         self.order = order
@@ -99,6 +106,7 @@ public struct Keeper: ~Copyable {
             var waiting = [
                 pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: isDeskOpen ? desk.descriptor : -1, events: Int16(POLLIN), revents: 0),
             ]
             waiting += exempt.polled
             let count = nfds_t(waiting.count)
@@ -107,8 +115,9 @@ public struct Keeper: ~Copyable {
                 // Whoever ends us ends the run: the monitor prints its last table first.
                 if waiting[1].revents != 0, case .stop = signals.next() { link.send([KeeperMessage.stop]) }
                 if waiting[0].revents != 0 && !serve() { break }
+                if waiting[2].revents != 0 { isDeskOpen = desk.serve() }
             }
-            let gone = exempt.ended(waiting.dropFirst(2))
+            let gone = exempt.ended(waiting.dropFirst(3))
             if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
             if !isDone && Clock.steady() - lastReading >= guardian.nextReading { watch() }
         }

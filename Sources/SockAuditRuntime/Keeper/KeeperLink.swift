@@ -5,6 +5,8 @@ import SockAuditCore
 /// The monitor's end: the keeper as a child process, and what can be asked of it.
 struct KeeperLink: ~Copyable {
     let process: Int32
+    /// To the keeper's desk (``ProcFiles``); closed with us.
+    private let desk: Int32
     private let link: MessageSocket
     private var decisions: [GuardDecision] = []
     /// Rules of ours go out only by its hand.
@@ -23,15 +25,25 @@ struct KeeperLink: ~Copyable {
         let ends = try MessageSocket.pair()
         let ours = MessageSocket(adopting: ends.0)
         let theirs = MessageSocket(adopting: ends.1)
-        return KeeperLink(process: try start(theirs), link: ours)
+        let files = try ProcFiles.pair()
+        defer { close(files.theirs) }
+        do throws(AuditError) {
+            return KeeperLink(
+                process: try start(theirs, files.theirs), link: ours, desk: files.ours)
+        } catch {
+            close(files.ours)
+            throw error
+        }
     }
 
-    private init(process: Int32, link: consuming MessageSocket) {
+    private init(process: Int32, link: consuming MessageSocket, desk: Int32) {
         self.process = process
         self.link = link
+        self.desk = desk
     }
 
     deinit {
+        close(desk)
         // The rules are out when it has ended; one that was stopped must not hold us for ever.
         link.hangUp()
         for _ in 0..<Self.endPatience {
@@ -43,14 +55,22 @@ struct KeeperLink: ~Copyable {
     }
 
     /// A new program, not a copy of this process: it shares no memory with what reads the records.
-    private static func start(_ end: borrowing MessageSocket) throws(AuditError) -> Int32 {
+    private static func start(
+        _ end: borrowing MessageSocket, _ desk: Int32
+    ) throws(AuditError) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         // It must not hold our reader's pipe open.
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, end.descriptor, Keeper.descriptor)
+        let (link, files) = Keeper.descriptors
+        // Neither may be where the other one is to be.
+        var aside: [Int32] = []
+        for fd in [end.descriptor, desk] { aside.append(fcntl(fd, F_DUPFD_CLOEXEC, files + 1)) }
+        defer { for fd in aside where fd >= 0 { close(fd) } }
+        posix_spawn_file_actions_adddup2(&actions, aside[0], link)
+        posix_spawn_file_actions_adddup2(&actions, aside[1], files)
         var pid: Int32 = 0
         var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(Keeper.argument), nil]
         defer { free(arguments[0]) }
@@ -63,6 +83,13 @@ struct KeeperLink: ~Copyable {
         }
         return pid
     }
+
+    /// All on which we still send.
+    var sockets: [Int32] { [link.descriptor, desk] }
+
+    /// From now on the keeper opens what we read of /proc.
+    /// - Parameter named: what the order named.
+    func openFiles(named: [String]) { ProcFiles.ask(through: desk, named: named) }
 
     /// Readable when the keeper says something, or has ended.
     var descriptor: Int32 { link.descriptor }

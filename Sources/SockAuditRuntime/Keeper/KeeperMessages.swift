@@ -35,6 +35,8 @@ struct KeeperOrder {
     var readers = WholeFile.Readers.owner
     /// The report is replaced at each table.
     var isWhole = false
+    /// Files outside of /proc that the monitor may have opened later (``ProcFile/Kind/named``).
+    var named: [String] = []
     var monitor: Int32 = 0
     /// Since when the host audits new processes (ms since the epoch); nil from boot.
     var auditedSince: Int64?
@@ -51,6 +53,7 @@ struct KeeperOrder {
         out.put(report.map { [$0] } ?? [])
         out.put(readers.rawValue)
         out.put(isWhole)
+        out.put(named)
         out.put(monitor)
         out.put(auditedSince ?? -1)
         out.put(settings.mayStep)
@@ -77,6 +80,7 @@ struct KeeperOrder {
         report = try reader.strings().first
         readers = WholeFile.Readers(rawValue: try reader.number()) ?? .owner
         isWhole = try reader.flag()
+        named = try reader.strings()
         monitor = try reader.number()
         let since: Int64 = try reader.number()
         auditedSince = since < 0 ? nil : since

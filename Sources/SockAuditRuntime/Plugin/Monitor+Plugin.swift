@@ -59,6 +59,7 @@ extension Monitor {
         }
         monitor.adopt()
         monitor.announce(plugin: report)
+        monitor.confine(named: order.named)
         return monitor.watch()
     }
 

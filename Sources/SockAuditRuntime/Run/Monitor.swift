@@ -93,6 +93,7 @@ public struct Monitor: ~Copyable {
         monitor.adoptRunning(LookSettings(info: { tables.info(pid: $0, fd: $1, inode: $2) }))
         if let sparing { monitor.begin(.light, why: sparing) }
         monitor.announce(report)
+        monitor.confine()
         return monitor.watch()
     }
 
