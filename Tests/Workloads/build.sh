@@ -24,6 +24,7 @@ build "$out/crowd" crowd.c
 build "$out/witness" witness.c truth.c
 build "$out/toucher" toucher.c
 build "$out/ringer" ringer.c truth.c
+build "$out/intruder" -D_GNU_SOURCE intruder.c
 
 # These hang on libraries not everybody has (32-bit and static libc), and do without sanitizers.
 optional() {

@@ -122,14 +122,9 @@ struct KeeperLink: ~Copyable {
     mutating func reopen() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.reopen) }
 
     /// Of a plugin: which rules bring what this run wants.
-    mutating func observe(
-        _ mode: AuditMode, _ executables: [[UInt8]]
-    ) throws(AuditError) -> RuleInstaller.Report {
-        var out = WireWriter(KeeperMessage.observe)
-        out.put(mode.rawValue)
-        out.put(executables) { $0.put($1) }
-        return try ask(out.bytes) { reader throws(WireReader.Damaged) in
-            try RuleInstaller.Report(&reader)
+    mutating func observe() throws(AuditError) -> (RuleInstaller.Report, ExecutableFinder.Answer) {
+        try ask([KeeperMessage.observe]) { reader throws(WireReader.Damaged) in
+            (try RuleInstaller.Report(&reader), try ExecutableFinder.Answer(&reader))
         }
     }
 

@@ -42,6 +42,8 @@ struct KeeperOrder {
     var auditedSince: Int64?
     var settings = GuardSettings()
     var level = GuardState.Level.all
+    /// Of a plugin: whose processes it is about (``Scope/patterns``).
+    var patterns: [String] = []
     /// Of a plugin, whose rules are the administrator's.
     var plugin: PluginConfig?
 
@@ -65,6 +67,7 @@ struct KeeperOrder {
         out.put(settings.evidence?.burst ?? 0)
         out.put(settings.evidence?.rate ?? 0)
         out.put(level.rawValue)
+        out.put(patterns)
         out.put(plugin != nil)
         plugin?.encode(to: &out)
         return out.bytes
@@ -94,6 +97,7 @@ struct KeeperOrder {
         let allowance = EvidenceAllowance(burst: try reader.double(), rate: try reader.double())
         settings.evidence = isSparing ? allowance : nil
         level = GuardState.Level(rawValue: try reader.number()) ?? .all
+        patterns = try reader.strings()
         if try reader.flag() { plugin = try PluginConfig(&reader) }
     }
 }
@@ -144,6 +148,27 @@ extension RuleInstaller.Report {
         refusedArchitectures = try reader.strings()
         rules = try reader.strings()
         missing = try reader.number()
+    }
+}
+
+extension ExecutableFinder.Answer {
+    func encode(to out: inout WireWriter) {
+        switch self {
+        case .files(let files):
+            out.put(true)
+            out.put(files) { $0.put($1) }
+        case .all(let because):
+            out.put(false)
+            out.put(because)
+        }
+    }
+
+    init(_ reader: inout WireReader) throws(WireReader.Damaged) {
+        if try reader.flag() {
+            self = .files(try reader.list { reader throws(WireReader.Damaged) in try reader.text() })
+        } else {
+            self = .all(because: try reader.string())
+        }
     }
 }
 
