@@ -193,6 +193,52 @@ static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t l
     return auparse_feed(au, data, length);
 }
 
+/* The same with many: as many as a batch of files has (the kernel takes 253). Passed is how many came. */
+#define SOCKAUDIT_BATCH 64
+union sockaudit_batch_space {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(SOCKAUDIT_BATCH * sizeof(int))];
+};
+static inline ssize_t sockaudit_send_batch(
+    int fd, const void *data, size_t length, const int *passed, size_t count, int flags) {
+    union sockaudit_batch_space space = {0};
+    struct iovec piece = {(void *)data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (count > 0) {
+        message.msg_control = space.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        __builtin_memcpy(CMSG_DATA(header), passed, count * sizeof(int));
+    }
+    return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+}
+static inline ssize_t sockaudit_take_batch(
+    int fd, void *data, size_t length, int *passed, size_t *count, int flags) {
+    union sockaudit_batch_space space = {0};
+    struct iovec piece = {data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = space.bytes;
+    message.msg_controllen = sizeof space.bytes;
+    *count = 0;
+    ssize_t result = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+    if (result < 0) return result;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        size_t bytes = header->cmsg_len - CMSG_LEN(0);
+        if (bytes > SOCKAUDIT_BATCH * sizeof(int)) bytes = SOCKAUDIT_BATCH * sizeof(int);
+        __builtin_memcpy(passed, CMSG_DATA(header), bytes);
+        *count = bytes / sizeof(int);
+    }
+    return result;
+}
+
 /* How many processors this process may use (sched_getaffinity(2), whose macros are no C for Swift); 1 when
    the kernel does not say. */
 static inline int sockaudit_processors(void) {

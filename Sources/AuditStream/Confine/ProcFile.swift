@@ -1,6 +1,8 @@
+import CAudit
+
 /// A file of /proc that whoever reads the records may be given: one of a handful of names, and numbers. So a
 /// request has no path that could lead elsewhere. Pure.
-public struct ProcFile: Equatable, Sendable {
+public struct ProcFile: Hashable, Sendable {
     public enum Kind: UInt8, CaseIterable, Sendable {
         /// The list of all processes.
         case processes = 1
@@ -80,22 +82,39 @@ public struct ProcFile: Equatable, Sendable {
 
     // MARK: as bytes
 
-    /// Kind, number of the request, process, thread: 13 bytes, and never another count.
-    func request(_ serial: UInt32) -> [UInt8] {
-        [kind.rawValue] + Self.bytes(serial) + Self.bytes(UInt32(bitPattern: pid))
-            + Self.bytes(UInt32(bitPattern: thread))
+    /// As many are asked for in one message.
+    public static let batch = Int(SOCKAUDIT_BATCH)
+    /// Kind, process, thread.
+    private static let size = 9
+
+    /// The number of the request, and the files.
+    static func request(_ files: [ProcFile], _ serial: UInt32) -> [UInt8] {
+        files.reduce(into: bytes(serial)) { out, file in
+            out.append(file.kind.rawValue)
+            out += bytes(UInt32(bitPattern: file.pid)) + bytes(UInt32(bitPattern: file.thread))
+        }
     }
 
-    /// - Returns: nil for what is no request.
-    public static func parse(request bytes: [UInt8]) -> (file: ProcFile, serial: UInt32)? {
-        guard bytes.count == 13, let kind = Kind(rawValue: bytes[0]) else { return nil }
-        let file = ProcFile(
-            kind, pid: Int32(bitPattern: word(bytes[5..<9])), thread: Int32(bitPattern: word(bytes[9..<13])))
-        return (file, word(bytes[1..<5]))
+    /// - Returns: nil for what is no request; nil in place of a file that is none.
+    public static func parse(request: [UInt8]) -> (files: [ProcFile?], serial: UInt32)? {
+        let rest = request.count - 4
+        guard rest >= size, rest % size == 0, rest / size <= batch else { return nil }
+        let files = stride(from: 4, to: request.count, by: size).map { start -> ProcFile? in
+            guard let kind = Kind(rawValue: request[start]) else { return nil }
+            return ProcFile(
+                kind, pid: Int32(bitPattern: word(request[(start + 1)..<(start + 5)])),
+                thread: Int32(bitPattern: word(request[(start + 5)..<(start + 9)])))
+        }
+        return (files, word(request[..<4]))
     }
 
     static func bytes(_ word: UInt32) -> [UInt8] {
-        [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: word >> $0) }
+        [
+            UInt8(truncatingIfNeeded: word), UInt8(truncatingIfNeeded: word >> 8),
+            UInt8(truncatingIfNeeded: word >> 16), UInt8(truncatingIfNeeded: word >> 24),
+        ]
     }
-    static func word(_ bytes: ArraySlice<UInt8>) -> UInt32 { bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) } }
+    static func word(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
 }

@@ -3,13 +3,15 @@ import Glibc
 
 /// Opens files to read them: by ourselves, or by the keeper's hand where we no longer can.
 public enum ProcFiles {
-    // Set once, by the thread that makes all requests.
+    // Set and used by the one thread that reads records and makes tables.
     nonisolated(unsafe) private static var desk: Int32 = -1
     nonisolated(unsafe) private static var named: [String] = []
     nonisolated(unsafe) private static var serial: UInt32 = 0
+    /// Opened before they are wanted; errno below zero where that failed.
+    nonisolated(unsafe) private static var ready: [ProcFile: Int32] = [:]
 
-    /// How long (ms) the keeper may take: it may be putting in many rules just now.
-    private static let patience: Int32 = 20_000
+    /// How long (s) the keeper may take: it may be putting in many rules just now.
+    private static let patience = 20
 
     /// From now on the keeper opens them. One thread only.
     /// - Parameters:
@@ -19,10 +21,12 @@ public enum ProcFiles {
         unsafe (desk, named) = (socket, names)
     }
 
+    /// It is the keeper who opens.
+    public static var areAsked: Bool { unsafe desk >= 0 }
+
     /// As open(2) to read; -1 with errno. The caller closes it.
     public static func open(_ path: String) -> Int32 {
-        let desk = unsafe desk
-        guard desk >= 0 else { return Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        guard unsafe desk >= 0 else { return Glibc.open(path, O_RDONLY | O_CLOEXEC) }
         let file: ProcFile
         if let known = ProcFile(path: path) {
             file = known
@@ -32,39 +36,78 @@ public enum ProcFiles {
             errno = EACCES
             return -1
         }
-        return request(file, desk)
+        if unsafe ready[file] == nil { request([file]) }
+        let answer = unsafe ready.removeValue(forKey: file) ?? -EIO
+        if answer >= 0 { return answer }
+        errno = -answer
+        return -1
     }
 
-    private static func request(_ file: ProcFile, _ desk: Int32) -> Int32 {
+    /// Has files opened that will be wanted soon: to ask for each by itself takes two changes of the process on
+    /// a processor, which on a busy host is what a table of thousands of processes waits for. Each is for one
+    /// ``open(_:)``; ``drop()`` must follow.
+    ///
+    /// - Parameter paths: of /proc; looked at only where it is the keeper who opens.
+    /// - Returns: whether something was asked for.
+    @discardableResult
+    public static func prefetch(_ paths: @autoclosure () -> [String]) -> Bool {
+        guard unsafe desk >= 0 else { return false }
+        var files = paths().compactMap { ProcFile(path: $0) }.filter { unsafe ready[$0] == nil }[...]
+        if files.isEmpty { return false }
+        while !files.isEmpty {
+            request(Array(files.prefix(ProcFile.batch)))
+            files = files.dropFirst(ProcFile.batch)
+        }
+        return true
+    }
+
+    /// Lets go of what was opened in advance and was not wanted.
+    public static func drop() {
+        for fd in unsafe ready.values where fd >= 0 { close(fd) }
+        unsafe ready.removeAll(keepingCapacity: true)
+    }
+
+    /// Puts them in ``ready``.
+    private static func request(_ files: [ProcFile]) {
+        let desk = unsafe desk
         unsafe serial &+= 1
         let serial = unsafe serial
-        let question = file.request(serial)
+        let question = ProcFile.request(files, serial)
         let sent = unsafe question.withUnsafeBytes { raw in
             // Read by the kernel before it returns.
             SystemText.retrying { unsafe sockaudit_send(desk, raw.baseAddress, raw.count, -1, 0) }
         }
-        guard sent == question.count else { return -1 }
-        var answer = [UInt8](repeating: 0, count: 8)
+        guard sent == question.count else { return fail(files, errno) }
+        var answer = [UInt8](repeating: 0, count: 4 + 4 * ProcFile.batch)
+        var passed = [Int32](repeating: -1, count: ProcFile.batch)
         while true {
-            var passed: Int32 = -1
+            var arrived = 0
             let count = unsafe answer.withUnsafeMutableBytes { raw in
-                // Written by the kernel before it returns.
-                SystemText.retrying { unsafe sockaudit_take(desk, raw.baseAddress, raw.count, &passed, 0) }
+                // Both are written by the kernel before it returns, and have room for a whole batch.
+                SystemText.retrying {
+                    unsafe sockaudit_take_batch(desk, raw.baseAddress, raw.count, &passed, &arrived, 0)
+                }
             }
-            // Whoever has stopped the keeper gets an answer from its other questions; a late one of its to
-            // this one is left out.
-            guard count == 8 else {
-                // Thousands of requests that wait as long would be hours.
-                if count < 0 && errno == EAGAIN { shutdown(desk, Int32(SHUT_RDWR)) }
-                return -1
+            var fds = passed[..<arrived]
+            guard count == 4 + 4 * files.count, ProcFile.word(answer[..<4]) == serial else {
+                for fd in fds { close(fd) }
+                if count > 0 { continue }
+                let code = count == 0 ? EPIPE : errno
+                // Thousands of requests that each waited as long would be hours.
+                if code == EAGAIN { shutdown(desk, Int32(SHUT_RDWR)) }
+                return fail(files, code)
             }
-            guard ProcFile.word(answer[..<4]) == serial else {
-                if passed >= 0 { close(passed) }
-                continue
+            for (index, file) in files.enumerated() {
+                let code = Int32(bitPattern: ProcFile.word(answer[(4 + 4 * index)..<(8 + 4 * index)]))
+                // Fewer than were sent: we have no room for more descriptors.
+                unsafe ready[file] = code != 0 ? -code : fds.popFirst() ?? -EMFILE
             }
-            if passed < 0 { errno = Int32(bitPattern: ProcFile.word(answer[4...])) }
-            return passed
+            return
         }
+    }
+
+    private static func fail(_ files: [ProcFile], _ code: Int32) {
+        for file in files { unsafe ready[file] = -code }
     }
 
     /// Both ends of what they speak through: ours, which waits no longer than it must, and the keeper's.
@@ -74,81 +117,9 @@ public enum ProcFiles {
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
         }
-        var limit = timeval(tv_sec: Int(patience) / 1_000, tv_usec: 0)
+        var limit = timeval(tv_sec: patience, tv_usec: 0)
         unsafe setsockopt(
             ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         return (ends[0], ends[1])
-    }
-}
-
-/// The keeper's end: gives out files of a fixed list, opened to read, and no others.
-public struct ProcFileDesk: ~Copyable {
-    public let descriptor: Int32
-    private let proc: Int32
-    /// Files that were named before the first record was read.
-    public var named: [String] = []
-
-    /// So many requests are answered in a row; then whoever keeps the desk looks at the rest of its work.
-    private static let turn = 64
-
-    public init(adopting descriptor: Int32) {
-        self.descriptor = descriptor
-        proc = Glibc.open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    }
-
-    deinit {
-        close(descriptor)
-        if proc >= 0 { close(proc) }
-    }
-
-    /// Answers what is asked now, and never waits: who asks and does not listen gets no answer.
-    /// - Returns: false when nobody will ask any more.
-    public func serve() -> Bool {
-        var bytes = [UInt8](repeating: 0, count: 32)
-        for _ in 0..<Self.turn {
-            var passed: Int32 = -1
-            let count = unsafe bytes.withUnsafeMutableBytes { raw in
-                // Written by the kernel before it returns.
-                SystemText.retrying {
-                    unsafe sockaudit_take(descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))
-                }
-            }
-            if passed >= 0 { close(passed) }
-            guard count > 0 else { return count < 0 && errno == EAGAIN }
-            guard let (file, serial) = ProcFile.parse(request: Array(bytes[..<count])) else { continue }
-            let fd = open(file)
-            let answer = ProcFile.bytes(serial) + ProcFile.bytes(fd < 0 ? UInt32(bitPattern: errno) : 0)
-            _ = unsafe answer.withUnsafeBytes { raw in
-                // Read by the kernel before it returns.
-                unsafe sockaudit_send(descriptor, raw.baseAddress, raw.count, fd, Int32(MSG_DONTWAIT))
-            }
-            if fd >= 0 { close(fd) }
-        }
-        return true
-    }
-
-    /// -1 with errno.
-    func open(_ file: ProcFile) -> Int32 {
-        if file.kind == .named { return openNamed(Int(file.pid)) }
-        guard let path = file.relativePath else {
-            errno = EACCES
-            return -1
-        }
-        // Numbers and names of folders: there is no link on the way that could lead out of /proc.
-        return openat(proc, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-    }
-
-    private func openNamed(_ index: Int) -> Int32 {
-        guard named.indices.contains(index) else {
-            errno = EACCES
-            return -1
-        }
-        let fd = Glibc.open(named[index], O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        var info = stat()
-        guard fd >= 0, unsafe fstat(fd, &info) != 0 || info.st_mode & S_IFMT != S_IFREG else { return fd }
-        close(fd)
-        errno = EACCES
-        return -1
     }
 }

@@ -45,6 +45,8 @@ final class ScanMemory {
     }
 
     private var known: [Int32: Known] = [:]
+    /// Read in advance.
+    private var activities: [Int32: Activity] = [:]
     private var look = 0
     /// How many of them this look has asked for.
     private var asked = 0
@@ -59,8 +61,19 @@ final class ScanMemory {
         // Processes that are no longer watched.
         if known.count > 64 + 2 * asked { known = known.filter { $0.value.look == look } }
         look += 1
+        activities = [:]
         asked = 0
     }
+
+    /// Reads how active the process was, for its scan.
+    /// - Returns: whether what is known of it holds.
+    func knows(_ pid: Int32) -> Bool {
+        guard let activity = Activity.of(pid) else { return false }
+        activities[pid] = activity
+        return (look + Int(pid)) % Self.freshEvery != 0 && known[pid]?.activity == activity
+    }
+
+    func takeActivity(_ pid: Int32) -> Activity? { activities.removeValue(forKey: pid) }
 
     /// What was read when the process was last active; nil when it must be read again.
     func scan(_ pid: Int32, _ activity: Activity) -> ProcessScan? {
