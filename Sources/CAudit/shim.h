@@ -194,7 +194,7 @@ static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t l
 }
 
 /* The same with many: as many as a batch of files has (the kernel takes 253). Passed is how many came. */
-#define SOCKAUDIT_BATCH 64
+#define SOCKAUDIT_BATCH 128
 union sockaudit_batch_space {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(SOCKAUDIT_BATCH * sizeof(int))];

@@ -5,7 +5,9 @@ import Testing
 @testable import AuditStream
 
 /// The kernel's way through such a program (net/core/filter.c), as far as ours go.
-private func verdict(_ filter: CallFilter, _ number: UInt32, _ arguments: [UInt64] = [], elf: UInt32? = nil) -> UInt32 {
+private func verdict(
+    _ filter: CallFilter, _ number: UInt32, _ arguments: [UInt64] = [], elf: UInt32? = nil
+) -> UInt32 {
     func word(_ offset: UInt32) -> UInt32 {
         switch offset {
         case 0: return number
@@ -51,11 +53,16 @@ private func verdict(_ filter: CallFilter, _ number: UInt32, _ arguments: [UInt6
     func nothingNewIsReached(_ machine: Int32) throws {
         let filter = try Self.filter(machine)
         for name in [
-            "openat", "execve", "execveat", "socket", "connect", "bind", "listen", "accept4", "clone", "ptrace",
-            "process_vm_readv", "process_vm_writev", "unlinkat", "renameat2", "linkat", "symlinkat", "mkdirat",
-            "fchmodat", "fchownat", "truncate", "mount", "umount2", "chroot", "chdir", "unshare", "setns", "bpf",
-            "perf_event_open", "prctl", "seccomp", "setuid", "setgid", "capset", "open_by_handle_at", "memfd_create",
-            "init_module", "finit_module", "kexec_load", "reboot", "keyctl", "setxattr", "ioctl", "kill", "tgkill",
+            "openat", "execve", "execveat", "socket", "connect", "bind", "listen", "accept4", "clone",
+            "ptrace",
+            "process_vm_readv", "process_vm_writev", "unlinkat", "renameat2", "linkat", "symlinkat",
+            "mkdirat",
+            "fchmodat", "fchownat", "truncate", "mount", "umount2", "chroot", "chdir", "unshare", "setns",
+            "bpf",
+            "perf_event_open", "prctl", "seccomp", "setuid", "setgid", "capset", "open_by_handle_at",
+            "memfd_create",
+            "init_module", "finit_module", "kexec_load", "reboot", "keyctl", "setxattr", "ioctl", "kill",
+            "tgkill",
             "pidfd_send_signal", "rt_sigqueueinfo", "dup", "dup3", "sendmmsg", "fchmod", "fchown", "splice",
         ] {
             let answer = verdict(filter, try Self.number(name, machine), [999, 999, 999, 999, 999, 999])
@@ -100,7 +107,8 @@ private func verdict(_ filter: CallFilter, _ number: UInt32, _ arguments: [UInt6
         let read = try Self.number("read", Self.x86)
         #expect(verdict(filter, read) == CallFilter.allowed)
         #expect(verdict(filter, read | 0x4000_0000) == CallFilter.killed)
-        #expect(verdict(filter, read, elf: audit_machine_to_elf(Int32(MACH_X86.rawValue))) == CallFilter.killed)
+        #expect(
+            verdict(filter, read, elf: audit_machine_to_elf(Int32(MACH_X86.rawValue))) == CallFilter.killed)
         #expect(verdict(filter, read, elf: try Self.filter(Self.arm).architecture) == CallFilter.killed)
     }
 }

@@ -1,8 +1,8 @@
-/* intruder PID: makes system calls from inside a running process, as whoever has taken it over would, and prints
+/* intruder PID [files]: makes system calls from inside a running process, as whoever has taken it over would, and prints
    one line for each: its name and 0, or the errno's name. The process goes on as if nothing had happened.
 
    The calls are put in with ptrace(2) between two of the process's own, so what answers is what the kernel holds
-   that very process to. x86_64 only; exit code 77 elsewhere. */
+   that very process to. With `files` it only opens files and a socket, which harms nobody. x86_64 only; exit code 77 elsewhere. */
 #include <stdio.h>
 #ifndef __x86_64__
 int main(void) {
@@ -86,40 +86,7 @@ static void say(const char *name, long result) {
 #define call6(number, a, b, c, d, e, f, ...) \
     call((long)(number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-int main(int count, char **words) {
-    if (count != 2) {
-        fprintf(stderr, "usage: intruder PID\n");
-        return 64;
-    }
-    victim = atoi(words[1]);
-    if (ptrace(PTRACE_ATTACH, victim, 0, 0)) fail("PTRACE_ATTACH");
-    stopped();
-    ptrace(PTRACE_SETOPTIONS, victim, 0, PTRACE_O_TRACESYSGOOD);
-    if (ptrace(PTRACE_GETREGS, victim, 0, &before)) fail("PTRACE_GETREGS");
-    uint16_t instruction = 0;
-    struct iovec to = {&instruction, 2}, from = {(void *)(before.rip - 2), 2};
-    if (process_vm_readv(victim, &to, 1, &from, 1, 0) != 2 || instruction != 0x050f) {
-        fprintf(stderr, "intruder: it is in no system call\n");
-        ptrace(PTRACE_DETACH, victim, 0, 0);
-        return 75;
-    }
-    scratch = (before.rsp - 16384) & ~15ul;
-
-    /* The control: what it may do works, also from here. */
-    TRY("getpid", SYS_getpid);
-    char mine[64];
-    snprintf(mine, sizeof mine, "/proc/%d/exe", getpid());
-    say("readlink exe", call6(SYS_readlink, text(0, mine), scratch + 4096, 64, 0, 0, 0) > 0 ? 0 : -EACCES);
-
-    static const char *const files[] = {"/etc/shadow", "/proc/1/root/etc/shadow", "/proc/1/mem", "/proc/1/environ",
-                                        "/proc/1/maps", "/etc/passwd", "/proc/self/mem", "/proc/1/stat", "/"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "openat %s", files[i]);
-        TRY(name, SYS_openat, AT_FDCWD, text(0, files[i]), O_RDONLY);
-        snprintf(name, sizeof name, "open %s", files[i]);
-        TRY(name, SYS_open, text(0, files[i]), O_RDONLY);
-    }
+static void reach(void) {
     struct {
         uint64_t flags, mode, resolve;
     } how = {O_RDONLY, 0, 0};
@@ -142,7 +109,6 @@ int main(int count, char **words) {
     TRY("mount", SYS_mount, text(0, "none"), text(1, "/tmp/intruder-none"), text(2, "tmpfs"), 0, 0);
     TRY("memfd_create", SYS_memfd_create, text(0, "x"), 0);
 
-    TRY("socket inet", SYS_socket, AF_INET, SOCK_STREAM, 0);
     TRY("socket unix", SYS_socket, AF_UNIX, SOCK_DGRAM, 0);
     TRY("socket netlink", SYS_socket, AF_NETLINK, SOCK_RAW, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = 9, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -184,6 +150,45 @@ int main(int count, char **words) {
     TRY("prlimit64 to set", SYS_prlimit64, 0, 7, put(0, &how, sizeof how), 0);
     TRY("ioctl TIOCSTI", SYS_ioctl, 2, 0x5412, put(0, "x", 1));
     TRY("fcntl F_SETOWN", SYS_fcntl, 0, F_SETOWN, 1);
+}
+
+int main(int count, char **words) {
+    int all = count == 2;
+    if (!all && (count != 3 || strcmp(words[2], "files"))) {
+        fprintf(stderr, "usage: intruder PID [files]\n");
+        return 64;
+    }
+    victim = atoi(words[1]);
+    if (ptrace(PTRACE_ATTACH, victim, 0, 0)) fail("PTRACE_ATTACH");
+    stopped();
+    ptrace(PTRACE_SETOPTIONS, victim, 0, PTRACE_O_TRACESYSGOOD);
+    if (ptrace(PTRACE_GETREGS, victim, 0, &before)) fail("PTRACE_GETREGS");
+    uint16_t instruction = 0;
+    struct iovec to = {&instruction, 2}, from = {(void *)(before.rip - 2), 2};
+    if (process_vm_readv(victim, &to, 1, &from, 1, 0) != 2 || instruction != 0x050f) {
+        fprintf(stderr, "intruder: it is in no system call\n");
+        ptrace(PTRACE_DETACH, victim, 0, 0);
+        return 75;
+    }
+    scratch = (before.rsp - 16384) & ~15ul;
+
+    /* The control: what it may do works, also from here. */
+    TRY("getpid", SYS_getpid);
+    char mine[64];
+    snprintf(mine, sizeof mine, "/proc/%d/exe", getpid());
+    say("readlink exe", call6(SYS_readlink, text(0, mine), scratch + 4096, 64, 0, 0, 0) > 0 ? 0 : -EACCES);
+
+    static const char *const files[] = {"/etc/shadow", "/proc/1/root/etc/shadow", "/proc/1/mem", "/proc/1/environ",
+                                        "/proc/1/maps", "/etc/passwd", "/proc/self/mem", "/proc/1/stat", "/"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "openat %s", files[i]);
+        TRY(name, SYS_openat, AT_FDCWD, text(0, files[i]), O_RDONLY);
+        snprintf(name, sizeof name, "open %s", files[i]);
+        TRY(name, SYS_open, text(0, files[i]), O_RDONLY);
+    }
+    TRY("socket inet", SYS_socket, AF_INET, SOCK_STREAM, 0);
+    if (all) reach();
 
     TRY("getpid again", SYS_getpid);
     if (ptrace(PTRACE_SETREGS, victim, 0, &before)) fail("PTRACE_SETREGS");

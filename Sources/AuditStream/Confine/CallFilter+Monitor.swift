@@ -11,9 +11,31 @@ extension CallFilter {
     ///   - machine: whose numbers they are; ours if nil.
     /// - Returns: nil on a machine whose calls libaudit does not know.
     public static func monitor(pid: Int32, links: [Int32], machine: Int32? = nil) -> CallFilter? {
+        let sends: [(String, Condition?)] = [
+            // To whom the socket is connected, and to nobody else.
+            ("sendto", .zero(argument: 4)),
+            ("sendmsg", .oneOf(argument: 0, links.map { UInt32(bitPattern: $0) })),
+        ]
+        return filter(plain.map { ($0, nil) } + limited(pid) + sends, machine)
+    }
+
+    /// What who holds the rules may do beyond that: open, make and replace files, and speak to the kernel by
+    /// netlink. It starts no program, and connects to nobody.
+    ///
+    /// - Returns: nil on a machine whose calls libaudit does not know.
+    public static func keeper(pid: Int32, machine: Int32? = nil) -> CallFilter? {
+        let more = [
+            "openat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "fchmod",
+            "fstatfs",
+            "statfs", "sendto", "sendmsg", "bind", "setsockopt", "getsockname", "pidfd_open", "setsid",
+        ]
+        let netlink = ("socket", Condition.oneOf(argument: 0, [UInt32(AF_NETLINK)]))
+        return filter((plain + more).map { ($0, nil) } + limited(pid) + [netlink], machine)
+    }
+
+    private static func filter(_ calls: [(String, Condition?)], _ machine: Int32?) -> CallFilter? {
         let machine = machine ?? audit_detect_machine()
         guard machine >= 0 else { return nil }
-        let calls = plain.map { ($0, nil) } + limited(pid, links)
         return CallFilter(
             architecture: audit_machine_to_elf(machine),
             calls.compactMap { name, condition in
@@ -44,7 +66,7 @@ extension CallFilter {
         "kcmp",
     ]
 
-    private static func limited(_ pid: Int32, _ links: [Int32]) -> [(String, Condition?)] {
+    private static func limited(_ pid: Int32) -> [(String, Condition?)] {
         let itself = Condition.oneOf(argument: 0, [UInt32(bitPattern: pid)])
         return [
             // No new code.
@@ -62,9 +84,6 @@ extension CallFilter {
                 "fcntl",
                 .oneOf(argument: 1, [F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC].map { UInt32($0) })
             ),
-            // To whom the socket is connected, and to nobody else.
-            ("sendto", .zero(argument: 4)),
-            ("sendmsg", .oneOf(argument: 0, links.map { UInt32(bitPattern: $0) })),
             // To stop, or to end, itself.
             ("kill", itself), ("tgkill", itself),
             // To ask for limits, not to set them.

@@ -97,10 +97,12 @@ public struct CallFilter {
         let count = UInt16(program.count)
         // Without privileges of its own a process must give up those of others first.
         let result =
-            sockaudit_no_new_privileges() != 0 ? -1 : unsafe program.withUnsafeMutableBufferPointer {
-            // The kernel copies it.
-            unsafe sockaudit_install_filter($0.baseAddress, count)
-        }
+            sockaudit_no_new_privileges() != 0
+            ? -1
+            : unsafe program.withUnsafeMutableBufferPointer {
+                // The kernel copies it.
+                unsafe sockaudit_install_filter($0.baseAddress, count)
+            }
         guard result == 0 else {
             throw AuditError(
                 .notConfined, errno: result > 0 ? EBUSY : errno,

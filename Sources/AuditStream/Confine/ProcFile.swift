@@ -82,6 +82,12 @@ public struct ProcFile: Hashable, Sendable {
 
     // MARK: as bytes
 
+    /// Read by the keeper as well: it is short, and wanted of each process at each table.
+    public var isSent: Bool { kind == .schedstat }
+    /// More is not sent of such a file (three numbers of 64 bits fit).
+    static let longestText = 64
+    static let longestAnswer = 4 + (4 + longestText) * batch
+
     /// As many are asked for in one message.
     public static let batch = Int(SOCKAUDIT_BATCH)
     /// Kind, process, thread.

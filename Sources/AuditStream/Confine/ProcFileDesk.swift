@@ -32,7 +32,8 @@ public struct ProcFileDesk: ~Copyable {
             let count = unsafe bytes.withUnsafeMutableBytes { raw in
                 // Written by the kernel before it returns.
                 SystemText.retrying {
-                    unsafe sockaudit_take(descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))
+                    unsafe sockaudit_take(
+                        descriptor, raw.baseAddress, raw.count, &passed, Int32(MSG_DONTWAIT))
                 }
             }
             if passed >= 0 { close(passed) }
@@ -46,15 +47,36 @@ public struct ProcFileDesk: ~Copyable {
         var words = ProcFile.bytes(serial)
         var opened: [Int32] = []
         defer { for fd in opened { close(fd) } }
+        var texts: [UInt8] = []
         for file in files {
             let fd = open(file)
+            if fd >= 0, file?.isSent == true {
+                let before = texts.count
+                texts += Self.read(fd)
+                // Below zero: so many bytes follow behind the words.
+                let count = texts.count - before
+                words += ProcFile.bytes(UInt32(bitPattern: count > 0 ? Int32(-count) : ESRCH))
+                continue
+            }
+            // 0: a descriptor comes with the answer.
             words += ProcFile.bytes(fd < 0 ? UInt32(bitPattern: errno) : 0)
             if fd >= 0 { opened.append(fd) }
         }
+        words += texts
         _ = unsafe words.withUnsafeBytes { raw in
             // Read by the kernel before it returns; there are no more than a batch.
             unsafe sockaudit_send_batch(
                 descriptor, raw.baseAddress, raw.count, opened, opened.count, Int32(MSG_DONTWAIT))
+        }
+    }
+
+    /// - Returns: how it begins; nothing when it cannot be read.
+    private static func read(_ fd: Int32) -> [UInt8] {
+        defer { close(fd) }
+        return [UInt8](unsafeUninitializedCapacity: ProcFile.longestText) { buffer, count in
+            // Written by the kernel before it returns.
+            count = max(
+                0, unsafe SystemText.retrying { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) })
         }
     }
 

@@ -9,6 +9,8 @@ public enum ProcFiles {
     nonisolated(unsafe) private static var serial: UInt32 = 0
     /// Opened before they are wanted; errno below zero where that failed.
     nonisolated(unsafe) private static var ready: [ProcFile: Int32] = [:]
+    /// What came without being opened: see ``ProcFile/isSent``.
+    nonisolated(unsafe) private static var texts: [ProcFile: ArraySlice<UInt8>] = [:]
 
     /// How long (s) the keeper may take: it may be putting in many rules just now.
     private static let patience = 20
@@ -43,6 +45,13 @@ public enum ProcFiles {
         return -1
     }
 
+    /// How a file of those that the keeper reads itself begins; nil when it cannot be read.
+    public static func text(_ file: ProcFile) -> ArraySlice<UInt8>? {
+        if unsafe texts[file] == nil && ready[file] == nil { request([file]) }
+        unsafe ready[file] = nil
+        return unsafe texts.removeValue(forKey: file)
+    }
+
     /// Has files opened that will be wanted soon: to ask for each by itself takes two changes of the process on
     /// a processor, which on a busy host is what a table of thousands of processes waits for. Each is for one
     /// ``open(_:)``; ``drop()`` must follow.
@@ -52,7 +61,9 @@ public enum ProcFiles {
     @discardableResult
     public static func prefetch(_ paths: @autoclosure () -> [String]) -> Bool {
         guard unsafe desk >= 0 else { return false }
-        var files = paths().compactMap { ProcFile(path: $0) }.filter { unsafe ready[$0] == nil }[...]
+        var files = paths().compactMap { ProcFile(path: $0) }.filter {
+            unsafe ready[$0] == nil && texts[$0] == nil
+        }[...]
         if files.isEmpty { return false }
         while !files.isEmpty {
             request(Array(files.prefix(ProcFile.batch)))
@@ -65,6 +76,7 @@ public enum ProcFiles {
     public static func drop() {
         for fd in unsafe ready.values where fd >= 0 { close(fd) }
         unsafe ready.removeAll(keepingCapacity: true)
+        unsafe texts.removeAll(keepingCapacity: true)
     }
 
     /// Puts them in ``ready``.
@@ -78,7 +90,7 @@ public enum ProcFiles {
             SystemText.retrying { unsafe sockaudit_send(desk, raw.baseAddress, raw.count, -1, 0) }
         }
         guard sent == question.count else { return fail(files, errno) }
-        var answer = [UInt8](repeating: 0, count: 4 + 4 * ProcFile.batch)
+        var answer = [UInt8](repeating: 0, count: ProcFile.longestAnswer)
         var passed = [Int32](repeating: -1, count: ProcFile.batch)
         while true {
             var arrived = 0
@@ -89,7 +101,7 @@ public enum ProcFiles {
                 }
             }
             var fds = passed[..<arrived]
-            guard count == 4 + 4 * files.count, ProcFile.word(answer[..<4]) == serial else {
+            guard count >= 4 + 4 * files.count, ProcFile.word(answer[..<4]) == serial else {
                 for fd in fds { close(fd) }
                 if count > 0 { continue }
                 let code = count == 0 ? EPIPE : errno
@@ -97,10 +109,21 @@ public enum ProcFiles {
                 if code == EAGAIN { shutdown(desk, Int32(SHUT_RDWR)) }
                 return fail(files, code)
             }
+            var rest = answer[(4 + 4 * files.count)..<count]
             for (index, file) in files.enumerated() {
                 let code = Int32(bitPattern: ProcFile.word(answer[(4 + 4 * index)..<(8 + 4 * index)]))
-                // Fewer than were sent: we have no room for more descriptors.
-                unsafe ready[file] = code != 0 ? -code : fds.popFirst() ?? -EMFILE
+                if code < 0 {
+                    let text = rest.prefix(Int(-code))
+                    unsafe texts[file] = text
+                    rest = rest.dropFirst(text.count)
+                } else if code > 0 {
+                    unsafe ready[file] = -code
+                } else if let fd = fds.popFirst() {
+                    unsafe ready[file] = fd
+                } else if files.count == 1 {
+                    // Fewer than were sent: we have no room for more descriptors. Of many each is tried alone.
+                    unsafe ready[file] = -EMFILE
+                }
             }
             return
         }

@@ -39,6 +39,24 @@ public enum Privileges {
         if let failure { throw failure }
     }
 
+    /// What changing rules and settings, reading /proc, and opening a report in any user's folder take.
+    private static let keepers: [UInt32] = [
+        UInt32(CAP_AUDIT_CONTROL), UInt32(CAP_SYS_PTRACE), UInt32(CAP_DAC_READ_SEARCH),
+        UInt32(CAP_DAC_OVERRIDE),
+        UInt32(CAP_FOWNER),
+    ]
+
+    /// The keeper stays who it is, with what it needs of what it has.
+    public static func dropToKeeper() {
+        capng_get_caps_process()
+        let held = keepers.filter { capng_have_capability(CAPNG_PERMITTED, $0) != 0 }
+        keepWhatIsNeeded(held)
+        // Without CAP_SETPCAP the bounding set stays, which no_new_privs makes worth nothing.
+        if capng_apply(CAPNG_SELECT_BOTH) == 0 { return }
+        keepWhatIsNeeded(held)
+        _ = capng_apply(CAPNG_SELECT_CAPS)
+    }
+
     /// The stream is joined, and is read without it: what is left is for /proc.
     public static func dropStream() throws(AuditError) {
         capng_get_caps_process()

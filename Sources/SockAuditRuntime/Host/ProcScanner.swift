@@ -131,7 +131,7 @@ public struct ProcScanner {
     public func beginLook() { memory.beginLook() }
 
     /// So many processes are best looked at in a row: see ``prepare(_:)``.
-    public static let chunk = 32
+    public static let chunk = 64
 
     /// What ``scan(_:afresh:)`` of each of these will read, in few requests.
     public func prepare(_ pids: ArraySlice<Int32>) {

@@ -23,10 +23,17 @@ final class ScanMemory {
         static func of(_ pid: Int32) -> Activity? {
             var folder = stat()
             guard lstat("/proc/\(pid)/fd", &folder) == 0, folder.st_size > 0 else { return nil }
+            var activity = Activity(descriptors: Int64(folder.st_size))
+            if ProcFiles.areAsked {
+                guard let text = ProcFiles.text(ProcFile(.schedstat, pid: pid)), text.first != 0x30 else {
+                    return nil
+                }
+                for (index, byte) in text.enumerated() where index < 64 { activity.text[index] = byte }
+                return activity
+            }
             let file = ProcFiles.open("/proc/\(pid)/schedstat")
             guard file >= 0 else { return nil }
             defer { close(file) }
-            var activity = Activity(descriptors: Int64(folder.st_size))
             let count = withUnsafeMutableBytes(of: &activity.text) { buffer in
                 SystemText.retrying { read(file, buffer.baseAddress, buffer.count) }
             }

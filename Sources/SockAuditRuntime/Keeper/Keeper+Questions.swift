@@ -4,6 +4,10 @@ import SockAuditCore
 
 /// What the monitor may ask, and no more (docs/privileges.md): nothing of it names a file.
 extension Keeper {
+    /// Nothing that a monitor asks in earnest.
+    private static let isNoQuestion = AuditError(
+        .keeperGone, "The keeper of the rules was asked for something that it does not do; start again.")
+
     mutating func serve(_ bytes: [UInt8]) {
         do throws(AuditError) {
             switch bytes.first {
@@ -19,10 +23,12 @@ extension Keeper {
                 let failures = installer.remove()
                 answer { $0.put(failures) { $1.encode(to: &$0) } }
             case KeeperMessage.reopen:
+                guard order.report != nil, !order.isWhole else { throw Self.isNoQuestion }
                 let fd = try ReportSink.open(order.report ?? "")
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
             case KeeperMessage.fresh:
+                guard order.report != nil, order.isWhole else { throw Self.isNoQuestion }
                 let fd = try whole.fresh()
                 link.send([KeeperMessage.done], passing: fd)
                 close(fd)
@@ -30,6 +36,9 @@ extension Keeper {
                 try whole.publish()
                 link.send([KeeperMessage.done])
             case KeeperMessage.raise:
+                // Once, and only where the run began with less: it takes the guard's doings back.
+                guard order.plugin == nil, order.level == .light, !isDone else { throw Self.isNoQuestion }
+                order.level = .all
                 guardian = Guard(settings: order.settings)
                 _ = try installer.swap(to: plan(guardian.state))
                 let rules = try installer.texts()
@@ -42,7 +51,7 @@ extension Keeper {
             case KeeperMessage.load:
                 var reader = WireReader(bytes)
                 if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }
-            default: break
+            default: throw Self.isNoQuestion
             }
         } catch { refuse(error) }
     }
@@ -50,7 +59,7 @@ extension Keeper {
     /// A plugin's question: which rules bring what its settings want now. Which files they are about nobody tells
     /// us who reads what others write.
     private mutating func observe() throws(AuditError) {
-        guard order.plugin != nil else { return }
+        guard order.plugin != nil else { throw Self.isNoQuestion }
         let scope = Scope(patterns: order.patterns)
         let running = scope.isAll ? [] : ProcScanner(clock: Clock(), names: NameTable()).running()
         let found = ExecutableFinder.find(scope, running: running)
@@ -65,7 +74,7 @@ extension Keeper {
     /// Reads the plugin's settings again, and opens the report that they name: which file that is nobody
     /// tells us who reads what others write.
     private mutating func reload() throws(AuditError) {
-        guard let plugin = order.plugin else { return }
+        guard let plugin = order.plugin else { throw Self.isNoQuestion }
         let text = try plugin.read()
         // Where they are wrong the old ones stay, and the monitor says so.
         if let settings = try? plugin.settings(text), let report = settings.report {

@@ -44,6 +44,9 @@ public struct Keeper: ~Copyable {
             let signals = try Signals()
             let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
             guard let order = hello(link) else { return ExitStatus.failed }
+            Privileges.dropToKeeper()
+            // Where that is refused, it is for the monitor as well, which says so.
+            try? CallFilter.keeper(pid: getpid())?.install()
             var keeper = Keeper(
                 link: link, desk: desk, signals: signals, installer: installer, order: order)
             return keeper.keep()
@@ -53,7 +56,8 @@ public struct Keeper: ~Copyable {
     }
 
     private init(
-        link: consuming MessageSocket, desk: consuming ProcFileDesk, signals: consuming Signals, installer: consuming RuleInstaller,
+        link: consuming MessageSocket, desk: consuming ProcFileDesk, signals: consuming Signals,
+        installer: consuming RuleInstaller,
         order: KeeperOrder
     ) {
         self.link = link
@@ -124,10 +128,13 @@ public struct Keeper: ~Copyable {
         return installer.remove().isEmpty ? ExitStatus.done : ExitStatus.failed
     }
 
-    /// Answers all that the monitor asks now.
+    /// So many questions are answered in a row: whoever asks without an end must not keep the guard waiting.
+    private static let turn = 64
+
+    /// Answers what the monitor asks now.
     /// - Returns: false when it is gone.
     private mutating func serve() -> Bool {
-        while true {
+        for _ in 0..<Self.turn {
             switch link.receive() {
             case .none: return true
             case .closed: return false
@@ -136,6 +143,7 @@ public struct Keeper: ~Copyable {
                 serve(bytes)
             }
         }
+        return true
     }
 
     // MARK: the guard

@@ -60,8 +60,8 @@ extension Monitor {
             monitor.losses.sawKernelLost(lost, at: monitor.startedWall)
         }
         monitor.adopt()
-        monitor.announce(plugin: report)
         monitor.confine(named: order.named)
+        monitor.announce(plugin: report)
         return monitor.watch()
     }
 
