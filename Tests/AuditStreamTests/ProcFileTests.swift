@@ -96,7 +96,9 @@ import Testing
             defer { close(fd) }
             var text = [CChar](repeating: 0, count: 256)
             guard unsafe readlink("/proc/self/fd/\(fd)", &text, 255) > 0 else { return "?" }
-            return unsafe String(cString: text)
+            // The kernel forgets the names in net at once.
+            let name = unsafe String(cString: text)
+            return name.hasSuffix(" (deleted)") ? String(name.dropLast(10)) : name
         }
     }
 

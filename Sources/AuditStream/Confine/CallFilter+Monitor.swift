@@ -9,33 +9,33 @@ extension CallFilter {
     ///   - pid: its own.
     ///   - links: the sockets on which it may send messages.
     ///   - machine: whose numbers they are; ours if nil.
-    /// - Returns: nil on a machine whose calls libaudit does not know.
-    public static func monitor(pid: Int32, links: [Int32], machine: Int32? = nil) -> CallFilter? {
+    /// - Throws: on a machine whose calls libaudit does not know.
+    public static func monitor(pid: Int32, links: [Int32], machine: Int32? = nil) throws(AuditError) -> CallFilter {
         let sends: [(String, Condition?)] = [
             // To whom the socket is connected, and to nobody else.
             ("sendto", .zero(argument: 4)),
             ("sendmsg", .oneOf(argument: 0, links.map { UInt32(bitPattern: $0) })),
         ]
-        return filter(plain.map { ($0, nil) } + limited(pid) + sends, machine)
+        return try filter(plain.map { ($0, nil) } + limited(pid) + sends, machine)
     }
 
     /// What who holds the rules may do beyond that: open, make and replace files, and speak to the kernel by
     /// netlink. It starts no program, and connects to nobody.
     ///
-    /// - Returns: nil on a machine whose calls libaudit does not know.
-    public static func keeper(pid: Int32, machine: Int32? = nil) -> CallFilter? {
+    /// - Throws: on a machine whose calls libaudit does not know.
+    public static func keeper(pid: Int32, machine: Int32? = nil) throws(AuditError) -> CallFilter {
         let more = [
             "openat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "fchmod",
             "fstatfs",
             "statfs", "sendto", "sendmsg", "bind", "setsockopt", "getsockname", "pidfd_open", "setsid",
         ]
         let netlink = ("socket", Condition.oneOf(argument: 0, [UInt32(AF_NETLINK)]))
-        return filter((plain + more).map { ($0, nil) } + limited(pid) + [netlink], machine)
+        return try filter((plain + more).map { ($0, nil) } + limited(pid) + [netlink], machine)
     }
 
-    private static func filter(_ calls: [(String, Condition?)], _ machine: Int32?) -> CallFilter? {
+    private static func filter(_ calls: [(String, Condition?)], _ machine: Int32?) throws(AuditError) -> CallFilter {
         let machine = machine ?? audit_detect_machine()
-        guard machine >= 0 else { return nil }
+        guard machine >= 0 else { throw refusal(ENOSYS) }
         return CallFilter(
             architecture: audit_machine_to_elf(machine),
             calls.compactMap { name, condition in

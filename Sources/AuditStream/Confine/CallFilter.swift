@@ -88,6 +88,13 @@ public struct CallFilter {
 
     // MARK: the kernel
 
+    static func refusal(_ code: Int32) -> AuditError {
+        AuditError(
+            .notConfined, errno: code,
+            "The kernel or the container takes no list of the system calls that the reader of the records may make (seccomp), so nothing but its user keeps it from other files; counting goes on."
+        )
+    }
+
     /// Whether the kernel takes such rules from us.
     public static var isTaken: Bool { sockaudit_takes_filters() == 1 }
 
@@ -104,10 +111,7 @@ public struct CallFilter {
                 unsafe sockaudit_install_filter($0.baseAddress, count)
             }
         guard result == 0 else {
-            throw AuditError(
-                .notConfined, errno: result > 0 ? EBUSY : errno,
-                "The kernel or the container takes no list of the system calls that the reader of the records may make (seccomp), so nothing but its user keeps it from other files; counting goes on."
-            )
+            throw Self.refusal(result > 0 ? EBUSY : errno)
         }
     }
 }

@@ -43,7 +43,6 @@ public enum Privileges {
     private static let keepers: [UInt32] = [
         UInt32(CAP_AUDIT_CONTROL), UInt32(CAP_SYS_PTRACE), UInt32(CAP_DAC_READ_SEARCH),
         UInt32(CAP_DAC_OVERRIDE),
-        UInt32(CAP_FOWNER),
     ]
 
     /// The keeper stays who it is, with what it needs of what it has.

@@ -46,7 +46,7 @@ public struct Keeper: ~Copyable {
             guard let order = hello(link) else { return ExitStatus.failed }
             Privileges.dropToKeeper()
             // Where that is refused, it is for the monitor as well, which says so.
-            try? CallFilter.keeper(pid: getpid())?.install()
+            try? CallFilter.keeper(pid: getpid()).install()
             var keeper = Keeper(
                 link: link, desk: desk, signals: signals, installer: installer, order: order)
             return keeper.keep()

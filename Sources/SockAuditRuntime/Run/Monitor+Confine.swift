@@ -13,8 +13,7 @@ extension Monitor {
         _ = HostInfo.boot()
         do throws(AuditError) {
             try Privileges.dropStream()
-            guard let filter = CallFilter.monitor(pid: getpid(), links: sockets) else { return }
-            try filter.install()
+            try CallFilter.monitor(pid: getpid(), links: sockets).install()
             keeper?.openFiles(named: named)
         } catch { messages.error(error.description) }
     }
