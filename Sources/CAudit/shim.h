@@ -28,6 +28,7 @@
 #include <linux/kcmp.h>
 #include <linux/net.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <libaudit.h>
 #include <auparse.h>
 #include <cap-ng.h>
@@ -82,6 +83,17 @@ static inline void sockaudit_open_log(void) { openlog("sockaudit", LOG_PID | LOG
 static inline void sockaudit_syslog(int priority, const char *text) { syslog(priority, "%s", text); }
 static inline int sockaudit_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 static inline int sockaudit_name_process(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+/* seccomp(2) has no function in the C library. For all threads of the process, which run by one set of rules. */
+static inline int sockaudit_install_filter(struct sock_filter *instructions, unsigned short count) {
+    struct sock_fprog program = {count, instructions};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+}
+/* Whether the kernel, and whatever holds us already, takes such rules: 1 or 0. */
+static inline int sockaudit_takes_filters(void) {
+    uint32_t action = SECCOMP_RET_ERRNO;
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
 
 /* The ancillary data of one descriptor is all macros (cmsg(3)). */
 union sockaudit_descriptor_space {
@@ -179,6 +191,52 @@ static inline int sockaudit_close_range(unsigned int first, unsigned int last) {
 static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t length) {
     errno = 0;
     return auparse_feed(au, data, length);
+}
+
+/* The same with many: as many as a batch of files has (the kernel takes 253). Passed is how many came. */
+#define SOCKAUDIT_BATCH 128
+union sockaudit_batch_space {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(SOCKAUDIT_BATCH * sizeof(int))];
+};
+static inline ssize_t sockaudit_send_batch(
+    int fd, const void *data, size_t length, const int *passed, size_t count, int flags) {
+    union sockaudit_batch_space space = {0};
+    struct iovec piece = {(void *)data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    if (count > 0) {
+        message.msg_control = space.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(count * sizeof(int));
+        __builtin_memcpy(CMSG_DATA(header), passed, count * sizeof(int));
+    }
+    return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
+}
+static inline ssize_t sockaudit_take_batch(
+    int fd, void *data, size_t length, int *passed, size_t *count, int flags) {
+    union sockaudit_batch_space space = {0};
+    struct iovec piece = {data, length};
+    struct msghdr message = {0};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = space.bytes;
+    message.msg_controllen = sizeof space.bytes;
+    *count = 0;
+    ssize_t result = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+    if (result < 0) return result;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        size_t bytes = header->cmsg_len - CMSG_LEN(0);
+        if (bytes > SOCKAUDIT_BATCH * sizeof(int)) bytes = SOCKAUDIT_BATCH * sizeof(int);
+        __builtin_memcpy(passed, CMSG_DATA(header), bytes);
+        *count = bytes / sizeof(int);
+    }
+    return result;
 }
 
 /* How many processors this process may use (sched_getaffinity(2), whose macros are no C for Swift); 1 when

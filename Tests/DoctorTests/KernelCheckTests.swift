@@ -73,6 +73,9 @@ struct KernelCheckTests {
         #expect(try user.check("privileges").status == .fail)
         #expect(try user.check("privileges").remedy.contains("sudo"))
         #expect(try user.check("kernel_audit").status == .pass)
+        #expect(try user.check("confinement").status == .pass)
+        let open = DoctorFacts.fine { $0.takesFilters = false }
+        #expect(try open.check("confinement").status == .warn)
         let container = DoctorFacts.fine { ($0.status, $0.refusal) = (nil, AuditControl.refusal(1)) }
         #expect(try container.check("privileges").text.contains("container"))
         let namespace = DoctorFacts.fine { ($0.status, $0.refusal) = (nil, AuditControl.refusal(111)) }

@@ -76,6 +76,7 @@ extension Live {
             let status = try AuditState.status()
             #expect(try answer.check("privileges").status == "pass")
             #expect(try answer.check("kernel_audit").status == "pass")
+            #expect(try answer.check("confinement").status == "pass")
             #expect(try answer.check("enabled").status == "pass")
             #expect(try answer.check("lost").status == (status["lost"] == "0" ? "pass" : "warn"))
             #expect(

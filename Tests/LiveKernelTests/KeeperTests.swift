@@ -19,14 +19,16 @@ extension Live {
         @Test func whoMayWhat() throws {
             let watched = try Watched()
             let monitor = try Self.status(watched.pid)
-            // linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19, AUDIT_READ 37.
-            let wanted = String(1 << 2 | 1 << 19 | 1 << 37, radix: 16)
+            // linux/capability.h: DAC_READ_SEARCH 2, SYS_PTRACE 19.
+            let wanted = String(1 << 2 | 1 << 19, radix: 16)
             for name in ["CapEff", "CapPrm"] {
                 #expect(monitor[name]?.hasSuffix("00" + wanted) == true, "\(name) \(monitor[name] ?? "")")
             }
             for name in ["CapInh", "CapBnd", "CapAmb"] {
                 #expect(monitor[name]?.allSatisfy { $0 == "0" } == true, "\(name) \(monitor[name] ?? "")")
             }
+            // 2: a list of system calls (proc(5)).
+            #expect(monitor["Seccomp"] == "2")
             #expect(monitor["NoNewPrivs"] == "1")
             let ids = (monitor["Uid"] ?? "").split(separator: "\t")
             #expect(ids.count == 4 && ids.allSatisfy { $0 == ids[0] && $0 != "0" }, "\(ids)")
@@ -34,6 +36,10 @@ extension Live {
             #expect(monitor["Groups"] == "")
             let keeper = try Self.status(try watched.keeper)
             #expect(keeper["Uid"]?.hasPrefix("0") == true)
+            // DAC_OVERRIDE 1, DAC_READ_SEARCH 2, SYS_PTRACE 19, AUDIT_CONTROL 30.
+            let held = String(1 << 1 | 1 << 2 | 1 << 19 | 1 << 30, radix: 16)
+            #expect(keeper["CapEff"]?.hasSuffix("0000" + held) == true, "\(keeper["CapEff"] ?? "")")
+            #expect(keeper["Seccomp"] == "2" && keeper["NoNewPrivs"] == "1")
             _ = try watched.stop()
         }
 

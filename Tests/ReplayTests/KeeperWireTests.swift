@@ -32,10 +32,12 @@ import Testing
         var order = KeeperOrder()
         (order.report, order.executables, order.monitor) = ("/tmp/a", [[1, 2]], 99)
         (order.settings.budget, order.auditedSince) = (5, 6)
+        (order.named, order.patterns) = (["/etc/audit/auditd.conf"], ["a*", "b"])
         order.settings.evidence = EvidenceAllowance(burst: 1.5, rate: 2)
         reader = WireReader(order.encode())
         let read = try KeeperOrder(&reader)
         #expect(read.report == order.report && read.executables == order.executables)
+        #expect(read.named == order.named && read.patterns == order.patterns)
         #expect(read.monitor == 99 && read.auditedSince == 6 && read.settings == order.settings)
     }
 
@@ -70,6 +72,21 @@ import Testing
         }
         let asked = Self.vocabulary.filter { $0.0 > 1 && $0.0 < 20 }.map(\.1)
         #expect(acted == Set(asked))
+    }
+
+    @Test(arguments: [
+        ExecutableFinder.Answer.files([[47, 0x80], [47]]), .all(because: "a glob"), .files([]),
+    ])
+    func answersArrive(_ answer: ExecutableFinder.Answer) throws {
+        var out = WireWriter(KeeperMessage.done)
+        answer.encode(to: &out)
+        var reader = WireReader(out.bytes)
+        #expect(try ExecutableFinder.Answer(&reader) == answer)
+        // Cut at each place it is refused, and never taken for less.
+        for count in 1..<out.bytes.count {
+            reader = WireReader(Array(out.bytes[..<count]))
+            #expect(throws: WireReader.Damaged.self) { try ExecutableFinder.Answer(&reader) }
+        }
     }
 
     /// An overflow would end the keeper, with its rules in.
@@ -122,6 +139,8 @@ import Testing
             _ = try? RuleInstaller.Report(&reader)
             reader = WireReader(bytes)
             _ = try? AuditError(&reader)
+            reader = WireReader(bytes)
+            _ = try? ExecutableFinder.Answer(&reader)
         }
         #expect(refused > 1_000)
     }

@@ -24,6 +24,7 @@ build "$out/crowd" crowd.c
 build "$out/witness" witness.c truth.c
 build "$out/toucher" toucher.c
 build "$out/ringer" ringer.c truth.c
+build "$out/intruder" -D_GNU_SOURCE intruder.c
 
 # Preloaded into a program that has no sanitizer.
 "$cc" -std=gnu11 -O1 -g -Wall -Wextra -Werror -shared -fPIC -o "$out/setclock.so" setclock.c -ldl

@@ -19,6 +19,7 @@ public struct AuditError: Error, Equatable, CustomStringConvertible, Sendable {
         case outputFailed = "output_failed"
         case spawnFailed = "spawn_failed"
         case privilegesKept = "privileges_kept"
+        case notConfined = "not_confined"
         case keeperGone = "keeper_gone"
         /// A file of settings has a line that cannot be taken.
         case settingsWrong = "settings_wrong"

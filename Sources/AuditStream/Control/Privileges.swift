@@ -39,7 +39,33 @@ public enum Privileges {
         if let failure { throw failure }
     }
 
-    private static func keepWhatIsNeeded() {
+    /// What changing rules and settings, reading /proc, and opening a report in any user's folder take.
+    private static let keepers: [UInt32] = [
+        UInt32(CAP_AUDIT_CONTROL), UInt32(CAP_SYS_PTRACE), UInt32(CAP_DAC_READ_SEARCH),
+        UInt32(CAP_DAC_OVERRIDE),
+    ]
+
+    /// The keeper stays who it is, with what it needs of what it has.
+    public static func dropToKeeper() {
+        capng_get_caps_process()
+        let held = keepers.filter { capng_have_capability(CAPNG_PERMITTED, $0) != 0 }
+        keepWhatIsNeeded(held)
+        // Without CAP_SETPCAP the bounding set stays, which no_new_privs makes worth nothing.
+        if capng_apply(CAPNG_SELECT_BOTH) == 0 { return }
+        keepWhatIsNeeded(held)
+        _ = capng_apply(CAPNG_SELECT_CAPS)
+    }
+
+    /// The stream is joined, and is read without it: what is left is for /proc.
+    public static func dropStream() throws(AuditError) {
+        capng_get_caps_process()
+        // Where not all could go, none went.
+        guard kept.allSatisfy({ capng_have_capability(CAPNG_PERMITTED, $0) != 0 }) else { return }
+        keepWhatIsNeeded(kept.filter { $0 != UInt32(CAP_AUDIT_READ) })
+        guard capng_apply(CAPNG_SELECT_CAPS) == 0 else { throw failed("CAP_AUDIT_READ stays") }
+    }
+
+    private static func keepWhatIsNeeded(_ kept: [UInt32] = kept) {
         capng_clear(CAPNG_SELECT_BOTH)
         for capability in kept {
             capng_update(

@@ -107,8 +107,13 @@ public enum NetlinkTable {
     }
 
     private static func first(_ isWanted: ([Substring]) -> Bool) -> [Substring]? {
+        let fd = ProcFiles.open("/proc/\(getpid())/net/netlink")
+        guard fd >= 0 else { return nil }
         // Closed at the end of this function.
-        guard let file = unsafe fopen("/proc/net/netlink", "re") else { return nil }
+        guard let file = unsafe fdopen(fd, "r") else {
+            close(fd)
+            return nil
+        }
         defer { unsafe fclose(file) }
         var line = [CChar](repeating: 0, count: 512)
         while unsafe fgets(&line, Int32(line.count), file) != nil {

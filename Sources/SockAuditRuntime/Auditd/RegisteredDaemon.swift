@@ -32,10 +32,9 @@ public struct RegisteredDaemon: Equatable, Sendable {
         let process = ProcScanner.stat(pid)
         var daemon = RegisteredDaemon(pid: pid, name: process.map { Array($0.comm) } ?? [])
         guard daemon.isAuditd else { return daemon }
-        let command = AuditdCommandLine(
-            commandLine: SmallFile.read("/proc/\(pid)/cmdline", limit: 65_536) ?? [])
+        let command = commandLine(of: pid)
         let root = root(of: pid)
-        daemon.confPath = path(command.configFolder, pid) + Array("/auditd.conf".utf8)
+        daemon.confPath = confPath(command, pid)
         let file = root + String(decoding: daemon.confPath, as: UTF8.self)
         var info = stat()
         var bytes: [UInt8]?
@@ -69,6 +68,19 @@ public struct RegisteredDaemon: Equatable, Sendable {
         daemon.version = AuditdVersion.find(
             pid: pid, logs: EvidenceLog.files(logFile, folder).map(\.path), root: root)
         return daemon
+    }
+
+    /// Where an auditd's settings are for us.
+    static func confFile(of pid: Int32) -> String {
+        root(of: pid) + String(decoding: confPath(commandLine(of: pid), pid), as: UTF8.self)
+    }
+
+    private static func commandLine(of pid: Int32) -> AuditdCommandLine {
+        AuditdCommandLine(commandLine: SmallFile.read("/proc/\(pid)/cmdline", limit: 65_536) ?? [])
+    }
+
+    private static func confPath(_ command: AuditdCommandLine, _ pid: Int32) -> [UInt8] {
+        path(command.configFolder, pid) + Array("/auditd.conf".utf8)
     }
 
     /// The prefix under which its files are found: service managers give daemons a mount namespace of

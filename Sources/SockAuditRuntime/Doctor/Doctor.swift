@@ -65,6 +65,7 @@ public enum Doctor {
         }
         facts.takes32BitCalls = OwnProgram.takes32BitCalls()
         facts.takesX32Calls = ForeignCalls.takesX32
+        facts.takesFilters = CallFilter.isTaken
         do throws(AuditError) {
             let control = try AuditControl()
             let status = try control.status()

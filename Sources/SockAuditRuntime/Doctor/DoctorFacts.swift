@@ -26,6 +26,8 @@ struct DoctorFacts {
     var takesX32Calls = false
     /// The names of this machine's system call tables, as rules call them.
     var tables = Architecture.local.map(\.name)
+    /// The kernel, and whatever holds us, lets a process give up system calls (seccomp(2)).
+    var takesFilters = true
     /// The hidepid= of /proc; nil for none.
     var hidepid: String?
 

@@ -16,7 +16,7 @@ enum KernelChecks {
     // MARK: access
 
     static func access(_ facts: DoctorFacts) -> [DoctorCheck] {
-        [privileges(facts)] + support(facts)
+        [privileges(facts)] + support(facts) + [confinement(facts)]
     }
 
     private static func privileges(_ facts: DoctorFacts) -> DoctorCheck {
@@ -45,6 +45,20 @@ enum KernelChecks {
             id,
             "We lack \(missing.joined(separator: " and ")), so the descriptors of other users' processes cannot be read.",
             remedy: "Run sockaudit with sudo.")
+    }
+
+    private static func confinement(_ facts: DoctorFacts) -> DoctorCheck {
+        let id = "confinement"
+        guard facts.takesFilters else {
+            return .warn(
+                id,
+                "The kernel or the container takes no list of system calls (seccomp), so nothing but its user keeps the reader of the records from other files.",
+                remedy:
+                    "Allow the system call seccomp, or boot a kernel that is built with CONFIG_SECCOMP_FILTER."
+            )
+        }
+        return .pass(
+            id, "The reader of the records opens nothing: the kernel holds it to a list of system calls.")
     }
 
     private static func support(_ facts: DoctorFacts) -> [DoctorCheck] {

@@ -5,7 +5,9 @@ public enum HostInfo {
     public static func name() -> String { uts { $0.nodename } }
     public static func kernel() -> String { uts { $0.release } }
     /// The kernel's name for the time since it was started: another one after each boot.
-    public static func boot() -> String { SmallFile.line("/proc/sys/kernel/random/boot_id") }
+    public static func boot() -> String { bootIdentity }
+    // Read once: it stays the same, and whoever reads records can open no such file any more.
+    private static let bootIdentity = SmallFile.line("/proc/sys/kernel/random/boot_id")
 
     /// Whose file this is; nil when it is not there.
     static func owner(_ path: String) -> UInt32? {

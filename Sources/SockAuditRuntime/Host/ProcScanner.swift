@@ -88,6 +88,8 @@ public struct ProcScanner {
 
     /// Who owns the pid now; nil when nobody does.
     public func probe(_ pid: Int32) -> ProcessProbe? {
+        let isAsked = ProcFiles.prefetch(["/proc/\(pid)/stat", "/proc/\(pid)/cmdline"])
+        defer { if isAsked { ProcFiles.drop() } }
         guard let stat = Self.stat(pid) else { return nil }
         var probe = ProcessProbe(
             startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),
@@ -124,13 +126,29 @@ public struct ProcScanner {
     /// is not read again; before the first call every one is.
     public func beginLook() { memory.beginLook() }
 
+    /// So many processes are best looked at in a row: see ``prepare(_:)``.
+    public static let chunk = 64
+
+    /// What ``scan(_:afresh:)`` of each of these will read, in few requests.
+    public func prepare(_ pids: ArraySlice<Int32>) {
+        ProcFiles.drop()
+        guard ProcFiles.areAsked else { return }
+        var unknown = pids[...]
+        if memory.isInUse {
+            ProcFiles.prefetch(pids.map { "/proc/\($0)/schedstat" })
+            unknown = pids.filter { !memory.knows($0) }[...]
+            ProcFiles.drop()
+        }
+        ProcFiles.prefetch(unknown.flatMap { ["/proc/\($0)/stat", "/proc/\($0)/fd"] })
+    }
+
     /// One process's sockets and whether it lives.
     ///
     /// - Parameter afresh: read it in any case, and whether a thread of it is in the middle of something.
     public func scan(_ pid: Int32, afresh: Bool = false) -> ProcessScan {
         guard memory.isInUse else { return read(pid, asksBusy: afresh).scan }
         // Before the rest is read: whatever it does while we read makes the next one different.
-        let activity = ScanMemory.Activity.of(pid)
+        let activity = memory.takeActivity(pid) ?? ScanMemory.Activity.of(pid)
         if !afresh, let activity, let known = memory.scan(pid, activity) { return known }
         let (scan, isAsleep) = read(pid, asksBusy: afresh)
         memory.keep(pid, scan, isAsleep ? activity : nil)
@@ -163,7 +181,7 @@ public struct ProcScanner {
 
     /// fd to inode; nil with errno when the folder, or what is in it, cannot be read.
     private static func sockets(_ folder: String, _ scan: inout ProcessScan) -> [Int32: UInt64]? {
-        guard let directory = unsafe opendir(folder) else { return nil }
+        guard let directory = unsafe openFolder(folder) else { return nil }
         defer { unsafe closedir(directory) }
         // Collected first: a dictionary that grows with each entry is made several times.
         var found: [(Int32, UInt64)] = []
@@ -260,9 +278,17 @@ public struct ProcScanner {
         return unsafe strncmp(base, "anon_inode:[io_uring]", 21) == 0
     }
 
+    private static func openFolder(_ path: String) -> OpaquePointer? {
+        let fd = ProcFiles.open(path)
+        guard fd >= 0 else { return nil }
+        let directory = unsafe fdopendir(fd)
+        if unsafe directory == nil { close(fd) }
+        return unsafe directory
+    }
+
     /// The numbers that a folder of /proc is named after.
     static func list(_ folder: String) -> [Int32] {
-        guard let directory = unsafe opendir(folder) else { return [] }
+        guard let directory = unsafe openFolder(folder) else { return [] }
         defer { unsafe closedir(directory) }
         var found: [Int32] = []
         while let entry = unsafe readdir(directory) {
@@ -287,7 +313,14 @@ public struct ProcScanner {
 
     /// All processes of now.
     public func running() -> [Running] {
-        Self.list("/proc").compactMap { pid in
+        defer { ProcFiles.drop() }
+        let pids = Self.list("/proc")
+        return pids.enumerated().compactMap { index, pid in
+            if index % Self.chunk == 0 {
+                ProcFiles.drop()
+                ProcFiles.prefetch(
+                    pids[index...].prefix(Self.chunk).flatMap { ["/proc/\($0)/stat", "/proc/\($0)/cmdline"] })
+            }
             guard let stat = Self.stat(pid), !stat.isKernelThread, !stat.isDead else { return nil }
             return Running(
                 pid: pid, startTicks: stat.startTicks, start: clock.start(ticks: stat.startTicks),

@@ -23,10 +23,17 @@ final class ScanMemory {
         static func of(_ pid: Int32) -> Activity? {
             var folder = stat()
             guard unsafe lstat("/proc/\(pid)/fd", &folder) == 0, folder.st_size > 0 else { return nil }
-            let file = unsafe open("/proc/\(pid)/schedstat", O_RDONLY | O_CLOEXEC)
+            var activity = Activity(descriptors: Int64(folder.st_size))
+            if ProcFiles.areAsked {
+                guard let text = ProcFiles.text(ProcFile(.schedstat, pid: pid)), text.first != 0x30 else {
+                    return nil
+                }
+                for (index, byte) in text.enumerated() where index < 64 { activity.text[index] = byte }
+                return activity
+            }
+            let file = ProcFiles.open("/proc/\(pid)/schedstat")
             guard file >= 0 else { return nil }
             defer { close(file) }
-            var activity = Activity(descriptors: Int64(folder.st_size))
             // No more than the buffer holds.
             let count = unsafe withUnsafeMutableBytes(of: &activity.text) { buffer in
                 SystemText.retrying { unsafe read(file, buffer.baseAddress, buffer.count) }
@@ -46,6 +53,8 @@ final class ScanMemory {
     }
 
     private var known: [Int32: Known] = [:]
+    /// Read in advance.
+    private var activities: [Int32: Activity] = [:]
     private var look = 0
     /// How many of them this look has asked for.
     private var asked = 0
@@ -60,8 +69,19 @@ final class ScanMemory {
         // Processes that are no longer watched.
         if known.count > 64 + 2 * asked { known = known.filter { $0.value.look == look } }
         look += 1
+        activities = [:]
         asked = 0
     }
+
+    /// Reads how active the process was, for its scan.
+    /// - Returns: whether what is known of it holds.
+    func knows(_ pid: Int32) -> Bool {
+        guard let activity = Activity.of(pid) else { return false }
+        activities[pid] = activity
+        return (look + Int(pid)) % Self.freshEvery != 0 && known[pid]?.activity == activity
+    }
+
+    func takeActivity(_ pid: Int32) -> Activity? { activities.removeValue(forKey: pid) }
 
     /// What was read when the process was last active; nil when it must be read again.
     func scan(_ pid: Int32, _ activity: Activity) -> ProcessScan? {

@@ -5,7 +5,7 @@ import Glibc
 enum SmallFile {
     /// - Returns: the bytes, cut at `limit`; nil when it cannot be opened or read, with errno set.
     static func read(_ path: String, limit: Int = 65_536) -> [UInt8]? {
-        let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let fd = ProcFiles.open(path)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
         var bytes = [UInt8](repeating: 0, count: min(limit, 4_096))

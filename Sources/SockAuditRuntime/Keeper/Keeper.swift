@@ -10,37 +10,45 @@ import SockAuditCore
 public struct Keeper: ~Copyable {
     /// argv[0] by which the program knows that it is the keeper. Nobody types it by chance.
     public static let argument = "sockaudit: keeper"
-    /// Where the monitor's other end is.
-    static let descriptor: Int32 = 3
+    /// Where the monitor's other ends are: of what it asks, and of what it has us open.
+    static let descriptors: (link: Int32, desk: Int32) = (3, 4)
 
-    private let link: MessageSocket
+    let link: MessageSocket
+    private var desk: ProcFileDesk
+    /// Somebody may still ask at it.
+    private var isDeskOpen = true
     private let signals: Signals
-    private var installer: RuleInstaller
-    private var order: KeeperOrder
-    private var guardian: Guard
+    var installer: RuleInstaller
+    var order: KeeperOrder
+    var guardian: Guard
     /// Those who are exempt, each with a descriptor that tells its end.
-    private var exempt = ExemptProcesses()
+    var exempt = ExemptProcesses()
     /// The report, where it is replaced whole.
-    private var whole: WholeFile
+    var whole: WholeFile
     private var lastReading: Int64
     /// When whoever may have missed the emptying of the queue is woken, in the guard's clock.
     private var pokes: [Int64] = []
     /// How long (ms) after a step that is: a queue of thousands takes its time.
     private static let pokeDelays: [Int64] = [300, 1_000, 3_000]
     /// The rules are out: there is nothing left to guard.
-    private var isDone = false
+    var isDone = false
 
     /// - Returns: the exit code of the keeper's process.
     public static func run() -> Int32 {
         ProcessName.set("sockaudit-guard")
         // Of its own session: Ctrl-C is for the monitor, which then tells us.
         setsid()
-        let link = MessageSocket(adopting: descriptor)
+        let link = MessageSocket(adopting: descriptors.link)
+        let desk = ProcFileDesk(adopting: descriptors.desk)
         do {
             let signals = try Signals()
             let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
             guard let order = hello(link) else { return ExitStatus.failed }
-            var keeper = Keeper(link: link, signals: signals, installer: installer, order: order)
+            Privileges.dropToKeeper()
+            // Where that is refused, it is for the monitor as well, which says so.
+            try? CallFilter.keeper(pid: getpid()).install()
+            var keeper = Keeper(
+                link: link, desk: desk, signals: signals, installer: installer, order: order)
             return keeper.keep()
         } catch {
             return ExitStatus.failed
@@ -48,10 +56,13 @@ public struct Keeper: ~Copyable {
     }
 
     private init(
-        link: consuming MessageSocket, signals: consuming Signals, installer: consuming RuleInstaller,
+        link: consuming MessageSocket, desk: consuming ProcFileDesk, signals: consuming Signals,
+        installer: consuming RuleInstaller,
         order: KeeperOrder
     ) {
         self.link = link
+        self.desk = desk
+        self.desk.named = order.named
         self.signals = signals
         self.installer = installer
         self.order = order
@@ -100,6 +111,7 @@ public struct Keeper: ~Copyable {
             var waiting = [
                 pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: isDeskOpen ? desk.descriptor : -1, events: Int16(POLLIN), revents: 0),
             ]
             waiting += exempt.polled
             let count = nfds_t(waiting.count)
@@ -109,8 +121,9 @@ public struct Keeper: ~Copyable {
                 // Whoever ends us ends the run: the monitor prints its last table first.
                 if waiting[1].revents != 0, case .stop = signals.next() { link.send([KeeperMessage.stop]) }
                 if waiting[0].revents != 0 && !serve() { break }
+                if waiting[2].revents != 0 { isDeskOpen = desk.serve() }
             }
-            let gone = exempt.ended(waiting.dropFirst(2))
+            let gone = exempt.ended(waiting.dropFirst(3))
             if !gone.isEmpty, let decision = guardian.ended(gone) { follow(decision) }
             if !isDone && Clock.steady() - lastReading >= guardian.nextReading { watch() }
         }
@@ -129,10 +142,13 @@ public struct Keeper: ~Copyable {
         for failure in failures { messages.error(failure.description) }
     }
 
-    /// Answers all that the monitor asks now.
+    /// So many questions are answered in a row: whoever asks without an end must not keep the guard waiting.
+    private static let turn = 64
+
+    /// Answers what the monitor asks now.
     /// - Returns: false when it is gone.
     private mutating func serve() -> Bool {
-        while true {
+        for _ in 0..<Self.turn {
             switch link.receive() {
             case .none: return true
             case .closed: return false
@@ -141,102 +157,7 @@ public struct Keeper: ~Copyable {
                 serve(bytes)
             }
         }
-    }
-
-    private mutating func serve(_ bytes: [UInt8]) {
-        do throws(AuditError) {
-            switch bytes.first {
-            case KeeperMessage.status:
-                let status = try installer.status()
-                answer { status.encode(to: &$0) }
-            case KeeperMessage.inspect:
-                let inspection = try installer.inspect()
-                answer { inspection.encode(to: &$0) }
-            case KeeperMessage.remove:
-                isDone = true
-                exempt.clear()
-                let failures = installer.remove()
-                answer { $0.put(failures) { $1.encode(to: &$0) } }
-            case KeeperMessage.reopen:
-                let fd = try ReportSink.open(order.report ?? "")
-                link.send([KeeperMessage.done], passing: fd)
-                close(fd)
-            case KeeperMessage.fresh:
-                let fd = try whole.fresh()
-                link.send([KeeperMessage.done], passing: fd)
-                close(fd)
-            case KeeperMessage.publish:
-                try whole.publish()
-                link.send([KeeperMessage.done])
-            case KeeperMessage.raise:
-                guardian = Guard(settings: order.settings)
-                _ = try installer.swap(to: plan(guardian.state))
-                let rules = try installer.texts()
-                answer {
-                    $0.put(installer.count)
-                    $0.put(rules)
-                }
-            case KeeperMessage.observe: try observe(bytes)
-            case KeeperMessage.reload: try reload()
-            case KeeperMessage.load:
-                var reader = WireReader(bytes)
-                if let load = try? GuardLoad(&reader, at: Clock.steady()) { guardian.take(load) }
-            default: break
-            }
-        } catch { refuse(error) }
-    }
-
-    /// A plugin's question, for other processes or another mode than before.
-    private mutating func observe(_ bytes: [UInt8]) throws(AuditError) {
-        var reader = WireReader(bytes)
-        guard order.plugin != nil, let mode = (try? reader.string()).flatMap(AuditMode.init(rawValue:)),
-            let files = try? reader.list({ reader throws(WireReader.Damaged) in try reader.text() })
-        else { return }
-        (order.mode, order.executables) = (mode, files)
-        let report = try installer.observe(plan(guardian.state))
-        answer { report.encode(to: &$0) }
-    }
-
-    /// Reads the plugin's settings again, and opens the report that they name: which file that is nobody
-    /// tells us who reads what others write.
-    private mutating func reload() throws(AuditError) {
-        guard let plugin = order.plugin else { return }
-        let text = try plugin.read()
-        // Where they are wrong the old ones stay, and the monitor says so.
-        if let settings = try? plugin.settings(text), let report = settings.report {
-            let isSame = report == order.report && settings.format.readers == order.readers
-            if settings.format.isWhole {
-                var file = WholeFile(path: report, readers: settings.format.readers)
-                try file.check()
-            }
-            let fd = settings.format.isWhole ? -1 : try ReportSink.open(report)
-            if !isSame { whole = WholeFile(path: report, readers: settings.format.readers) }
-            (order.report, order.readers, order.isWhole) = (
-                report, settings.format.readers, settings.format.isWhole
-            )
-            send(text, passing: fd)
-        } else {
-            send(text, passing: order.isWhole ? -1 : try ReportSink.open(order.report ?? ""))
-        }
-    }
-
-    private func send(_ text: [UInt8], passing fd: Int32) {
-        var out = WireWriter(KeeperMessage.done)
-        out.put(text)
-        link.send(out.bytes, passing: fd)
-        if fd >= 0 { close(fd) }
-    }
-
-    private func answer(_ body: (inout WireWriter) -> Void) {
-        var out = WireWriter(KeeperMessage.done)
-        body(&out)
-        link.send(out.bytes)
-    }
-
-    private func refuse(_ error: AuditError) {
-        var out = WireWriter(KeeperMessage.failed)
-        error.encode(to: &out)
-        link.send(out.bytes)
+        return true
     }
 
     // MARK: the guard
@@ -285,7 +206,7 @@ public struct Keeper: ~Copyable {
         }
     }
 
-    private func plan(_ state: GuardState) -> RulePlan {
+    func plan(_ state: GuardState) -> RulePlan {
         let mode: AuditMode =
             switch state.level {
             case .all: order.mode

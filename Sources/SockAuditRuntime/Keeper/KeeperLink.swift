@@ -5,6 +5,8 @@ import SockAuditCore
 /// The monitor's end: the keeper as a child process, and what can be asked of it.
 struct KeeperLink: ~Copyable {
     let process: Int32
+    /// To the keeper's desk (``ProcFiles``); closed with us.
+    private let desk: Int32
     private let link: MessageSocket
     private var decisions: [GuardDecision] = []
     /// Rules of ours go out only by its hand.
@@ -25,15 +27,25 @@ struct KeeperLink: ~Copyable {
         let ends = try MessageSocket.pair()
         let ours = MessageSocket(adopting: ends.0)
         let theirs = MessageSocket(adopting: ends.1)
-        return KeeperLink(process: try start(theirs), link: ours)
+        let files = try ProcFiles.pair()
+        defer { close(files.theirs) }
+        do throws(AuditError) {
+            return KeeperLink(
+                process: try start(theirs, files.theirs), link: ours, desk: files.ours)
+        } catch {
+            close(files.ours)
+            throw error
+        }
     }
 
-    private init(process: Int32, link: consuming MessageSocket) {
+    private init(process: Int32, link: consuming MessageSocket, desk: Int32) {
         self.process = process
         self.link = link
+        self.desk = desk
     }
 
     deinit {
+        close(desk)
         // The rules are out when it has ended; one that was stopped must not hold us for ever.
         link.hangUp()
         for _ in 0..<Self.endPatience {
@@ -46,14 +58,23 @@ struct KeeperLink: ~Copyable {
     }
 
     /// A new program, not a copy of this process: it shares no memory with what reads the records.
-    private static func start(_ end: borrowing MessageSocket) throws(AuditError) -> Int32 {
+    private static func start(
+        _ end: borrowing MessageSocket, _ desk: Int32
+    ) throws(AuditError) -> Int32 {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         // It must not hold our reader's pipe open.
         unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
-        unsafe posix_spawn_file_actions_adddup2(&actions, end.descriptor, Keeper.descriptor)
+        let (link, files) = Keeper.descriptors
+        // Neither may be where the other one is to be.
+        var aside: [Int32] = []
+        for fd in [end.descriptor, desk] { aside.append(fcntl(fd, F_DUPFD_CLOEXEC, files + 1)) }
+        defer { for fd in aside where fd >= 0 { close(fd) } }
+        // Both are descriptors that this process holds.
+        unsafe posix_spawn_file_actions_adddup2(&actions, aside[0], link)
+        unsafe posix_spawn_file_actions_adddup2(&actions, aside[1], files)
         var pid: Int32 = 0
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup(Keeper.argument), nil]
         defer { unsafe free(arguments[0]) }
@@ -66,6 +87,13 @@ struct KeeperLink: ~Copyable {
         }
         return pid
     }
+
+    /// All on which we still send.
+    var sockets: [Int32] { [link.descriptor, desk] }
+
+    /// From now on the keeper opens what we read of /proc.
+    /// - Parameter named: what the order named.
+    func openFiles(named: [String]) { ProcFiles.ask(through: desk, named: named) }
 
     /// Readable when the keeper says something, or has ended.
     var descriptor: Int32 { link.descriptor }
@@ -98,14 +126,9 @@ struct KeeperLink: ~Copyable {
     mutating func reopen() throws(AuditError) -> Int32 { try askForFile(KeeperMessage.reopen) }
 
     /// Of a plugin: which rules bring what this run wants.
-    mutating func observe(
-        _ mode: AuditMode, _ executables: [[UInt8]]
-    ) throws(AuditError) -> RuleInstaller.Report {
-        var out = WireWriter(KeeperMessage.observe)
-        out.put(mode.rawValue)
-        out.put(executables) { $0.put($1) }
-        return try ask(out.bytes) { reader throws(WireReader.Damaged) in
-            try RuleInstaller.Report(&reader)
+    mutating func observe() throws(AuditError) -> (RuleInstaller.Report, ExecutableFinder.Answer) {
+        try ask([KeeperMessage.observe]) { reader throws(WireReader.Damaged) in
+            (try RuleInstaller.Report(&reader), try ExecutableFinder.Answer(&reader))
         }
     }
 

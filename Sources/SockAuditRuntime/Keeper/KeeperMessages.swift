@@ -35,11 +35,15 @@ struct KeeperOrder {
     var readers = WholeFile.Readers.owner
     /// The report is replaced at each table.
     var isWhole = false
+    /// Files outside of /proc that the monitor may have opened later (``ProcFile/Kind/named``).
+    var named: [String] = []
     var monitor: Int32 = 0
     /// Since when the host audits new processes (ms since the epoch); nil from boot.
     var auditedSince: Int64?
     var settings = GuardSettings()
     var level = GuardState.Level.all
+    /// Of a plugin: whose processes it is about (``Scope/patterns``).
+    var patterns: [String] = []
     /// Of a plugin, whose rules are the administrator's.
     var plugin: PluginConfig?
 
@@ -51,6 +55,7 @@ struct KeeperOrder {
         out.put(report.map { [$0] } ?? [])
         out.put(readers.rawValue)
         out.put(isWhole)
+        out.put(named)
         out.put(monitor)
         out.put(auditedSince ?? -1)
         out.put(settings.mayStep)
@@ -62,6 +67,7 @@ struct KeeperOrder {
         out.put(settings.evidence?.burst ?? 0)
         out.put(settings.evidence?.rate ?? 0)
         out.put(level.rawValue)
+        out.put(patterns)
         out.put(plugin != nil)
         plugin?.encode(to: &out)
         return out.bytes
@@ -77,6 +83,7 @@ struct KeeperOrder {
         report = try reader.strings().first
         readers = WholeFile.Readers(rawValue: try reader.number()) ?? .owner
         isWhole = try reader.flag()
+        named = try reader.strings()
         monitor = try reader.number()
         let since: Int64 = try reader.number()
         auditedSince = since < 0 ? nil : since
@@ -94,6 +101,7 @@ struct KeeperOrder {
             throw WireReader.Damaged()
         }
         level = GuardState.Level(rawValue: try reader.number()) ?? .all
+        patterns = try reader.strings()
         if try reader.flag() { plugin = try PluginConfig(&reader) }
     }
 }
@@ -144,6 +152,27 @@ extension RuleInstaller.Report {
         refusedArchitectures = try reader.strings()
         rules = try reader.strings()
         missing = try reader.number()
+    }
+}
+
+extension ExecutableFinder.Answer {
+    func encode(to out: inout WireWriter) {
+        switch self {
+        case .files(let files):
+            out.put(true)
+            out.put(files) { $0.put($1) }
+        case .all(let because):
+            out.put(false)
+            out.put(because)
+        }
+    }
+
+    init(_ reader: inout WireReader) throws(WireReader.Damaged) {
+        if try reader.flag() {
+            self = .files(try reader.list { reader throws(WireReader.Damaged) in try reader.text() })
+        } else {
+            self = .all(because: try reader.string())
+        }
     }
 }
 

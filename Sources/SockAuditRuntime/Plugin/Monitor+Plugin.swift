@@ -39,6 +39,8 @@ extension Monitor {
         }
         var order = KeeperOrder(settings, auditedSince: since)
         order.plugin = config
+        order.patterns = settings.scope.patterns
+        if let parent { order.named = [RegisteredDaemon.confFile(of: parent.pid)] }
         let running = parent == nil ? [] : count.scanner.running()
         var answer = ExecutableFinder.Answer.all(because: "")
         if parent != nil { answer = ExecutableFinder.find(settings.scope, running: running) }
@@ -58,6 +60,7 @@ extension Monitor {
             monitor.losses.sawKernelLost(lost, at: monitor.startedWall)
         }
         monitor.adopt()
+        monitor.confine(named: order.named)
         monitor.announce(plugin: report)
         return monitor.watch()
     }
@@ -240,11 +243,7 @@ extension Monitor {
     @discardableResult
     private mutating func observe() throws(AuditError) -> (RuleInstaller.Report, ExecutableFinder.Answer)? {
         guard isLocal else { return nil }
-        let running = settings.scope.isAll ? [] : scanner.running()
-        let answer = ExecutableFinder.find(settings.scope, running: running)
-        var files: [[UInt8]] = []
-        if case .files(let found) = answer { files = found }
-        guard let report = try keeper?.observe(settings.mode, files) else { return nil }
+        guard let (report, answer) = try keeper?.observe() else { return nil }
         printer.rules = report.rules
         return (report, Self.answer(answer, report))
     }

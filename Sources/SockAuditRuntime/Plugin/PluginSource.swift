@@ -7,6 +7,7 @@ final class PluginSource {
     /// Nil where nobody says which records are of this host: then no line is held against /proc.
     private var local: LocalNode?
     private let daemon: Int32?
+    private var addresses: [String]?
     /// Events of other hosts; made when there is one.
     private(set) var remote: EventPipeline?
     private var makeRemote: () throws(AuditError) -> EventPipeline
@@ -36,7 +37,10 @@ final class PluginSource {
     func lookAgain() {
         guard let daemon else { return }
         let conf = RegisteredDaemon.find(pid: daemon, clock: Clock(), searching: false).conf
-        local = LocalNode(conf: conf, host: HostInfo.name(), addresses: LocalNode.addresses())
+        // They are asked for by a socket, which the reader of the records cannot make any more: the ones of the
+        // start stay.
+        if addresses == nil { addresses = LocalNode.addresses() }
+        local = LocalNode(conf: conf, host: HostInfo.name(), addresses: addresses ?? [])
     }
 
     /// What other hosts did is forgotten.

@@ -86,10 +86,14 @@ extension Monitor {
         let watched = ledger.watched()
         look.first.reserveCapacity(watched.count)
         for (index, pid) in watched.enumerated() {
+            if index % ProcScanner.chunk == 0 {
+                scanner.prepare(watched[index...].prefix(ProcScanner.chunk))
+            }
             look.first[pid] = scanner.scan(pid)
             // Thousands of them take a while, in which our buffer must not overflow.
             if index % 256 == 255 { _ = try read() }
         }
+        ProcFiles.drop()
         look.at = scanner.clock.even()
         look.behind = try !catchUp() || look.behind
         pipeline.settleOrder()
@@ -134,11 +138,27 @@ extension Monitor {
     /// start, and, after a loss, those whose every record is among the lost ones.
     func adoptRunning(_ look: LookSettings, _ unaudited: AuditGaps = AuditGaps()) {
         let ours = [getpid(), keeperPid]
-        for process in scanner.running() where !ours.contains(process.pid) {
-            guard settings.scope.contains(comm: process.comm, exe: process.exe, script: process.script),
-                let probe = scanner.probe(process.pid)
-            else { continue }
-            let who = ProcScanner.identity(process.pid)
+        var rest = scanner.running().filter {
+            !ours.contains($0.pid) && settings.scope.contains(comm: $0.comm, exe: $0.exe, script: $0.script)
+        }[...]
+        while !rest.isEmpty {
+            let chunk = rest.prefix(ProcScanner.chunk)
+            rest = rest.dropFirst(chunk.count)
+            adopt(chunk, look, unaudited)
+        }
+        ProcFiles.drop()
+    }
+
+    private func adopt(
+        _ processes: ArraySlice<ProcScanner.Running>, _ look: LookSettings, _ unaudited: AuditGaps
+    ) {
+        let pids = processes.map(\.pid)
+        ProcFiles.prefetch(
+            pids.flatMap { pid in ["stat", "cmdline", "loginuid", "sessionid"].map { "/proc/\(pid)/\($0)" } })
+        let found = processes.map { ($0, scanner.probe($0.pid), ProcScanner.identity($0.pid)) }
+        scanner.prepare(pids[...])
+        for (process, probe, who) in found {
+            guard let probe else { continue }
             let event = AuditEvent(
                 serial: 0, stamp: scanner.clock.even(), pid: process.pid, uid: who.uid, auid: who.auid,
                 session: who.session, comm: probe.comm, exe: ledger.names.intern(process.exe),

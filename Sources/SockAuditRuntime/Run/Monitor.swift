@@ -125,13 +125,15 @@ public struct Monitor: ~Copyable {
         lastTurn = started
     }
 
-    private func announce(_ report: RuleInstaller.Report) {
+    private mutating func announce(_ report: RuleInstaller.Report) {
         for finding in report.findings { messages.error(finding.text) }
         if report.swept > 0 {
             messages.note("removed \(report.swept) rules that a killed sockaudit had left.")
         }
+        let manager = ServiceManager()
+        confine()
         messages.note(host.watching(settings, mode: guardLog.mode, buffer: source.bufferBytes))
-        ServiceManager.notifyReady()
+        manager.notifyReady()
     }
 
     private static func openSource(
