@@ -8,8 +8,9 @@ public struct FrameQueue: Sendable {
 
     /// The other screen, no wrapping, no cursor (DEC private modes, xterm's control sequences).
     public static let enter = "\u{1B}[?1049h\u{1B}[?7l\u{1B}[?25l"
-    /// All as before. The first of it ends a sequence that was cut.
-    public static let leave = "\u{18}\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
+    /// All as before. The first of it ends a sequence that was cut; the screen is emptied for terminals that have
+    /// no other one, or keep what was on it when their size changes.
+    public static let leave = "\u{18}\u{1B}[0m\u{1B}[H\u{1B}[2J\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
     public init() {}
 

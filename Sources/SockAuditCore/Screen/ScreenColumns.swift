@@ -49,7 +49,8 @@ extension Screen {
         guard let snapshot = shown?.snapshot else { return [] }
         let totals = snapshot.totals
         // The sum of all has at least the digits of each.
-        func figure(_ title: String, _ rank: Int, _ pick: @escaping (Figures) -> FamilyCounts) -> ScreenColumn {
+        func figure(_ title: String, _ rank: Int, _ pick: @escaping (Figures) -> FamilyCounts) -> ScreenColumn
+        {
             let width = max(title.count, "\(pick(totals).total)".count)
             return ScreenColumn(title: title, width: width, rank: rank) { cell in
                 let counts = pick(cell.figures)
@@ -72,7 +73,8 @@ extension Screen {
         list.append(text("PID", rows.reduce(3) { max($0, pid($1).count) }, 1, isNumber: true) { pid($0) })
         list.append(text("DURATION", 8, 14, isNumber: true, most: 12) { TimeText.duration($0.duration) })
         if wide {
-            list.append(text("AUID", 5, 12, isNumber: true) { $0.auid == AuditEvent.unset ? "-" : "\($0.auid)" })
+            list.append(
+                text("AUID", 5, 13, isNumber: true) { $0.auid == AuditEvent.unset ? "-" : "\($0.auid)" })
             list.append(
                 text("EXE", 14, 11, most: rows.prefix(400).map(\.exe.count).max() ?? 0) {
                     plain(Escaping.visible($0.exe))
@@ -83,7 +85,7 @@ extension Screen {
             figure("SocketTOT", wide ? 7 : 4) { $0.socketTotal }, figure("SocketLAST", 9) { $0.socketLast },
             figure("CloseTOT", 8) { $0.closeTotal }, figure("CloseLAST", 10) { $0.closeLast },
         ]
-        if wide || !totals.released.isZero { list.append(figure("Released", 13) { $0.released }) }
+        if wide || !totals.released.isZero { list.append(figure("Released", 12) { $0.released }) }
         list.append(openColumn(totals))
         if wide {
             let digits = rows.reduce(3) { max($0, TextTable.descriptors($1).count) }
@@ -104,7 +106,8 @@ extension Screen {
     private func nameColumn(_ columns: Int) -> ScreenColumn {
         let natural = max(nameWidth, 8) + 2
         let width = min(natural, columns < 30 ? max(4, columns - 10) : max(16, columns / 4))
-        return ScreenColumn(title: "  PROCESS", width: width, isNumber: false, rank: 0, most: natural) { cell in
+        return ScreenColumn(title: "  PROCESS", width: width, isNumber: false, rank: 0, most: natural) {
+            cell in
             if let family = cell.family { return ("    " + family.name.uppercased(), .plain) }
             guard let row = cell.row else { return ("  TOTAL", .bold) }
             return (letter(row) + " " + name(row), style(row))
@@ -121,7 +124,8 @@ extension Screen {
     }
 
     private func trendColumn() -> ScreenColumn {
-        ScreenColumn(title: "TREND", width: 8, isNumber: false, rank: 3, most: 24) { [isUnicode = settings.isUnicode] cell in
+        ScreenColumn(title: "TREND", width: 6, isNumber: false, rank: 3, most: 24) {
+            [isUnicode = settings.isUnicode] cell in
             guard cell.family == nil else { return ("", .plain) }
             let values = cell.row.map(recent) ?? shown?.recent.totals ?? []
             return (Sparkline.text(values, width: 24, isUnicode: isUnicode), .plain)
@@ -132,8 +136,9 @@ extension Screen {
         let marks = rows.map(mark)
         return ScreenColumn(
             title: "", width: marks.reduce(0) { max($0, $1.count) }, isNumber: false,
-            rank: marks.allSatisfy(\.isEmpty) ? 20 : 9
-        ) { cell in cell.family == nil ? cell.row.map { (mark($0), style($0)) } ?? ("", .plain) : ("", .plain) }
+            rank: marks.allSatisfy(\.isEmpty) ? 20 : 13
+        ) { cell in cell.family == nil ? cell.row.map { (mark($0), style($0)) } ?? ("", .plain) : ("", .plain)
+        }
     }
 
     /// What is not as usual about it, in words.

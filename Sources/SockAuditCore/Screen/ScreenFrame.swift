@@ -8,14 +8,16 @@ extension Screen {
     public mutating func frame(columns: Int, rows: Int, secondsLeft: Int? = nil) -> [String] {
         let columns = max(1, columns)
         let height = max(1, rows)
-        let lines = view == .table
+        let lines =
+            view == .table
             ? tableFrame(columns, height, secondsLeft) : pageFrame(columns, height, secondsLeft)
         return lines.prefix(height).map { $0.text(columns: columns, colours: settings.hasColours) }
     }
 
     private mutating func tableFrame(_ columns: Int, _ height: Int, _ secondsLeft: Int?) -> [ScreenLine] {
         let (kept, gap) = self.columns(columns)
-        let total = shown.map { line(ScreenCell(figures: $0.snapshot.totals), kept, gap: gap) } ?? ScreenLine()
+        let total =
+            shown.map { line(ScreenCell(figures: $0.snapshot.totals), kept, gap: gap) } ?? ScreenLine()
         let title = title(columns: columns, secondsLeft: secondsLeft)
         // So little room holds what nobody can do without.
         guard height > 5 else {
@@ -61,7 +63,9 @@ extension Screen {
     ) -> [ScreenLine] {
         guard shown != nil, room > 0 else { return [] }
         if rows.isEmpty {
-            return [ScreenLine(filter.isEmpty ? "  no sockets yet" : "  no name has '\(plain(filter))' in it")]
+            return [
+                ScreenLine(filter.isEmpty ? "  no sockets yet" : "  no name has '\(plain(filter))' in it")
+            ]
         }
         let families = settings.families.count > 1 ? settings.families.count : 0
         func height(_ index: Int) -> Int { 1 + (expandsAll || (expands && index == place) ? families : 0) }

@@ -22,7 +22,9 @@ extension Screen {
             line([host, scope, long, time, mode, next]), line([host, scope, long, time, next]),
             line([host, scope, long, time]), line([host, names, short, interval, time]),
         ]
-        if let fitting = forms.first(where: { Cells.width($0) <= columns }) { return ScreenLine(fitting, .bold) }
+        if let fitting = forms.first(where: { Cells.width($0) <= columns }) {
+            return ScreenLine(fitting, .bold)
+        }
         // Long names: of both as much as there is room for.
         let rest = line([short, interval, time])
         let room = max(2, columns - Cells.width(rest) - 4)

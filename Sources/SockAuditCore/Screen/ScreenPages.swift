@@ -130,8 +130,8 @@ extension Screen {
 
     private func helpPage(_ columns: Int) -> [ScreenLine] {
         Self.help.flatMap { key, text in
-            Cells.wrap(text, to: max(1, columns - 14)).enumerated().map { index, part in
-                var line = ScreenLine(Cells.pad(index == 0 ? key : "", to: 14), .bold)
+            Cells.wrap(text, to: max(1, columns - 16)).enumerated().map { index, part in
+                var line = ScreenLine(Cells.pad(index == 0 ? key : "", to: 16), .bold)
                 line.add(part)
                 return line
             }

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct CellsTests {
     @Test(arguments: [
-        ("", 0), ("nginx", 5), ("é", 1), ("日本", 4), ("ｗ", 2), ("🦀", 2), ("⌚", 2), ("✅", 2), ("🇩🇪", 4), ("한", 2),
+        ("", 0), ("nginx", 5), ("é", 1), ("日本", 4), ("ｗ", 2), ("🦀", 2), ("⌚", 2), ("✅", 2), ("🇩🇪", 4),
+        ("한", 2),
         ("\u{2581}", 1), ("𠀀", 2), ("〈", 2), ("Ж", 1), ("〇", 2),
     ])
     func width(text: String, cells: Int) { #expect(Cells.width(text) == cells) }
@@ -21,7 +22,9 @@ import Testing
             let text = Escaping.visible(random.bytes(Int.random(in: 0...60, using: &random)))
             let columns = Int.random(in: 0...30, using: &random)
             #expect(Cells.width(Cells.clip(text, to: columns)) <= columns)
-            for line in Cells.wrap(text, to: max(1, columns)) { #expect(Cells.width(line) <= max(1, columns)) }
+            for line in Cells.wrap(text, to: max(1, columns)) {
+                #expect(Cells.width(line) <= max(1, columns))
+            }
         }
     }
 
@@ -39,7 +42,8 @@ import Testing
 
 @Suite struct SparklineTests {
     @Test(arguments: [
-        ([Int](), ""), ([0, 0, 0], "▁▁▁"), ([5], "▁"), ([1_000, 1_001], "▁▂"), ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
+        ([Int](), ""), ([0, 0, 0], "▁▁▁"), ([5], "▁"), ([1_000, 1_001], "▁▂"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], "▁▂▃▄▅▆▇█"),
         ([0, 700], "▁█"), ([10, 3, 10], "█▁█"), ([0, 70, 35], "▁█▄"),
     ])
     func blocks(values: [Int], picture: String) {
@@ -74,7 +78,9 @@ import Testing
 }
 
 @Suite struct FrameQueueTests {
-    private func text(_ queue: inout FrameQueue) -> String? { queue.next().map { String(decoding: $0, as: UTF8.self) } }
+    private func text(_ queue: inout FrameQueue) -> String? {
+        queue.next().map { String(decoding: $0, as: UTF8.self) }
+    }
 
     @Test func onlyWhatChangedIsSent() {
         var queue = FrameQueue()

@@ -9,21 +9,28 @@ import Testing
     }
 
     @Test(arguments: [
-        ("q", [ScreenKey.character("q")]), ("\n", [.enter]), ("\r", [.enter]), ("\u{7F}\u{08}", [.backspace, .backspace]),
-        ("\u{1B}[A\u{1B}OA", [.up, .up]), ("\u{1B}[B", [.down]), ("\u{1B}[5~\u{1B}[6~", [.pageUp, .pageDown]),
+        ("q", [ScreenKey.character("q")]), ("\n", [.enter]), ("\r", [.enter]),
+        ("\u{7F}\u{08}", [.backspace, .backspace]),
+        ("\u{1B}[A\u{1B}OA", [.up, .up]), ("\u{1B}[B", [.down]),
+        ("\u{1B}[5~\u{1B}[6~", [.pageUp, .pageDown]),
         ("\u{1B}[H\u{1B}[1~\u{1B}[7~\u{1B}OH", [.home, .home, .home, .home]),
         ("\u{1B}[F\u{1B}[4~\u{1B}[8~", [.end, .end, .end]), ("\u{1B}[1;5A", [.up]), ("\u{1B}", [.escape]),
         ("\u{1B}\u{1B}[A", [.escape, .up]), ("\u{1B}q", [.escape, .character("q")]),
-        ("\u{15}\u{0C}", [.clearLine, .repaint]), ("é日🦀", [.character("é"), .character("日"), .character("🦀")]),
+        ("\u{15}\u{0C}", [.clearLine, .repaint]),
+        ("é日🦀", [.character("é"), .character("日"), .character("🦀")]),
         // What means nothing is no key, and nothing of it is left over.
-        ("\u{1B}[15~x", [.character("x")]), ("\u{1B}[[Ax", [.character("x")]), ("\u{1B}[?25;1hx", [.character("x")]),
+        ("\u{1B}[15~x", [.character("x")]), ("\u{1B}[[Ax", [.character("x")]),
+        ("\u{1B}[?25;1hx", [.character("x")]),
         ("\u{01}x", [.character("x")]), ("\u{1B}[", []), ("\u{1B}O", []), ("\u{1B}[200~x", [.character("x")]),
     ])
     func whatATerminalSends(bytes: String, expected: [ScreenKey]) { #expect(keys(bytes) == expected) }
 
     @Test func bytesThatAreNoText() {
         var decoder = KeyDecoder()
-        #expect(decoder.take([0xFF, 0xC3, 0x28, 0xE2, 0x82, 0x71, 0x80, 0xED, 0xA0, 0x80]) == [.character("("), .character("q")])
+        #expect(
+            decoder.take([0xFF, 0xC3, 0x28, 0xE2, 0x82, 0x71, 0x80, 0xED, 0xA0, 0x80]) == [
+                .character("("), .character("q"),
+            ])
         #expect(!decoder.isWaiting)
     }
 
@@ -43,7 +50,8 @@ import Testing
             for second in cut...bytes.count {
                 var decoder = KeyDecoder()
                 let found =
-                    decoder.take(bytes[..<cut]) + decoder.take(bytes[cut..<second]) + decoder.take(bytes[second...])
+                    decoder.take(bytes[..<cut]) + decoder.take(bytes[cut..<second])
+                    + decoder.take(bytes[second...])
                 #expect(found == expected)
             }
         }

@@ -67,7 +67,8 @@ import Testing
         #expect(screen.selected?.pid == 3)
         _ = screen.press(.down)
         #expect(screen.selected?.pid == 1)
-        screen.take(Self.table([Self.row(1, "curl", open: 90)] + Self.rows.filter { $0.pid != 1 }), utcOffset: 0)
+        screen.take(
+            Self.table([Self.row(1, "curl", open: 90)] + Self.rows.filter { $0.pid != 1 }), utcOffset: 0)
         #expect(screen.selected?.pid == 1 && screen.place == 0)
         // It is gone: what has its place now.
         screen.take(Self.table(Self.rows.filter { $0.pid != 1 }), utcOffset: 0)
@@ -156,7 +157,10 @@ import Testing
         screen.take(open, at: Samples.time)
         #expect(screen.wanted == nil)
         let page = text(&screen)
-        for word in ["curl", "17", "127.0.0.1:40000", "127.0.0.1:80", "4711", "\u{1B}[31mCLOSE_WAIT", "1 in CLOSE_WAIT"] {
+        for word in [
+            "curl", "17", "127.0.0.1:40000", "127.0.0.1:80", "4711", "\u{1B}[31mCLOSE_WAIT",
+            "1 in CLOSE_WAIT",
+        ] {
             #expect(page.contains(word), "\(word)")
         }
         // With the next table it is asked again, and in a pause it is not.
