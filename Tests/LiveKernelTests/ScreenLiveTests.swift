@@ -164,13 +164,18 @@ private final class StuckTerminal {
     private let master: Int32
     private var isWide = false
 
+    /// TIOCSPTLCK and TIOCGPTN, which Swift does not import (asm-generic/ioctls.h).
+    private static let unlock: UInt = 0x4004_5431
+    private static let number: UInt = 0x8004_5430
+
     init() throws {
-        master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-        guard master >= 0, grantpt(master) == 0, unlockpt(master) == 0, let name = ptsname(master) else {
-            throw LiveError("posix_openpt: \(errno)")
-        }
-        slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
-        guard slave >= 0 else { throw LiveError("ptsname: \(errno)") }
+        master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        var (unlocked, number): (Int32, Int32) = (0, 0)
+        guard master >= 0, ioctl(master, Self.unlock, &unlocked) == 0,
+            ioctl(master, Self.number, &number) == 0
+        else { throw LiveError("/dev/ptmx: \(errno)") }
+        slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        guard slave >= 0 else { throw LiveError("/dev/pts: \(errno)") }
         try resize()
     }
 

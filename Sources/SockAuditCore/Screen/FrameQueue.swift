@@ -34,7 +34,8 @@ public struct FrameQueue: Sendable {
         var out = isWhole ? "\u{1B}[0m\u{1B}[2J" : ""
         for (row, line) in lines.enumerated() {
             let before = !isWhole && row < sent.count ? sent[row] : ""
-            if line != before { out += "\u{1B}[\(row + 1);1H\(line)\u{1B}[K" }
+            // Emptied first: behind a line that fills its width the cursor stands on its last character.
+            if line != before { out += "\u{1B}[\(row + 1);1H\u{1B}[K\(line)" }
         }
         if !isWhole && sent.count > lines.count { out += "\u{1B}[\(lines.count + 1);1H\u{1B}[J" }
         isWhole = false

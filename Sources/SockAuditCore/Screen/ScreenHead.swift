@@ -64,8 +64,8 @@ extension Screen {
         guard all.count > most else { return all.map { ScreenLine($0) } }
         guard most > 0 else { return [] }
         let more = " (+\(all.count - most): v)"
-        let last = Cells.clip(all[most - 1], to: max(0, columns - more.count - 1))
-        return all.prefix(most - 1).map { ScreenLine($0) } + [ScreenLine(last + "~" + more)]
+        let last = Cells.clip(all[most - 1], to: max(0, columns - more.count))
+        return all.prefix(most - 1).map { ScreenLine($0) } + [ScreenLine(last + more)]
     }
 
     /// What rows grow, or what to look at next.

@@ -82,10 +82,11 @@ extension TablePrinter {
 
     mutating func resume() { screen?.resume(&sink) }
 
-    /// The end of the screen: the terminal is as before, and what it was told to show holds for the last table.
+    /// The end of the screen: the terminal is as before. The last table comes in the order that was chosen; it is
+    /// no wider than was asked for, since it is not cut to the terminal.
     mutating func leaveScreen() {
         guard var screen = screen.take() else { return }
-        (settings.order, settings.style.wide) = (screen.screen.order, screen.screen.wide)
+        settings.order = screen.screen.order
         screen.leave(&sink)
     }
 }

@@ -87,7 +87,7 @@ import Testing
         queue.show(["a", "b", "c"])
         #expect(text(&queue)?.contains("[2J") == true)
         queue.show(["a", "x", "c"])
-        #expect(text(&queue) == "\u{1B}[2;1Hx\u{1B}[K")
+        #expect(text(&queue) == "\u{1B}[2;1H\u{1B}[Kx")
         queue.show(["a", "x", "c"])
         #expect(!queue.isWaiting && text(&queue) == nil)
         queue.show(["a"])
@@ -101,7 +101,7 @@ import Testing
         queue.show(["skipped"])
         queue.show(["new"])
         #expect(queue.isWaiting)
-        #expect(text(&queue) == "\u{1B}[1;1Hnew\u{1B}[K")
+        #expect(text(&queue) == "\u{1B}[1;1H\u{1B}[Knew")
         // Back to what stands there already: nothing is to be sent.
         queue.show(["skipped"])
         queue.show(["new"])
@@ -113,6 +113,6 @@ import Testing
         queue.show(["a", "b"])
         _ = queue.next()
         queue.repaint()
-        #expect(text(&queue) == "\u{1B}[0m\u{1B}[2J\u{1B}[1;1Ha\u{1B}[K\u{1B}[2;1Hb\u{1B}[K")
+        #expect(text(&queue) == "\u{1B}[0m\u{1B}[2J\u{1B}[1;1H\u{1B}[Ka\u{1B}[2;1H\u{1B}[Kb")
     }
 }

@@ -91,7 +91,7 @@ import Testing
         var screen = Self.screen(reasons: reasons)
         let frame = lines(&screen, 60, 24)
         #expect(frame[2] == "  reason number 1 in words that take a line")
-        #expect(frame[5].hasSuffix("~ (+5: v)"))
+        #expect(frame[5].hasSuffix("a line (+5: v)"))
         _ = screen.press(.character("v"))
         let page = lines(&screen, 60, 24).joined(separator: "\n")
         for number in 1...9 { #expect(page.contains("reason number \(number)")) }
