@@ -110,7 +110,7 @@ extension Live {
             let before = try AuditState.read()
             let terminal = try StuckTerminal()
             let child = try Child(
-                Host.sockaudit, ["counter", "--interval", "0.1", "--duration", "600"] + options,
+                Host.sockaudit, ["all", "--interval", "0.1", "--duration", "600"] + options,
                 env: ["TERM": "xterm", "LC_ALL": "C.UTF-8"], stdout: terminal.slave)
             child.closeInput()
             _ = try child.errLine("sockaudit: watching")

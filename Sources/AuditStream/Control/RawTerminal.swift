@@ -11,8 +11,10 @@ public struct RawTerminal: ~Copyable {
     private let keyboard: Int32
     private var before: termios?
 
+    /// To be made while descriptors can be opened.
     public init() {
-        keyboard = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1
+        keyboard = Self.opened(STDIN_FILENO, O_RDONLY) ?? -1
+        _ = Self.group
         // Whoever reads a terminal, or changes it, while another job has it is stopped, with our rules in.
         signal(SIGTTIN, SIG_IGN)
         signal(SIGTTOU, SIG_IGN)
@@ -24,11 +26,13 @@ public struct RawTerminal: ~Copyable {
     /// To poll for keys; -1 while they are not for us.
     public var polled: Int32 { before != nil ? keyboard : -1 }
 
+    private static let group = getpgrp()
+
     /// The terminal is ours, not another job's.
     public static var isForeground: Bool {
         let owner = tcgetpgrp(STDOUT_FILENO)
         // Of a terminal that is not our controlling one nobody can tell.
-        return owner < 0 || owner == getpgrp()
+        return owner < 0 || owner == group
     }
 
     /// Takes it over. Again after somebody else may have changed it.
@@ -38,8 +42,8 @@ public struct RawTerminal: ~Copyable {
         guard tcgetattr(keyboard, &now) == 0 else { return }
         if before == nil { before = now }
         now.c_lflag &= ~tcflag_t(ICANON | ECHO)
-        // A read gives what there is, and never waits.
-        Self.set(&now, VMIN, 0)
+        // Not fewer: who reads after we were stopped would take nothing for the end of its input, as a shell does.
+        Self.set(&now, VMIN, 1)
         Self.set(&now, VTIME, 0)
         tcsetattr(keyboard, TCSANOW, &now)
     }
@@ -52,8 +56,8 @@ public struct RawTerminal: ~Copyable {
     }
 
     deinit {
-        guard var old = before else { return }
-        tcsetattr(keyboard, TCSANOW, &old)
+        if var old = before { tcsetattr(keyboard, TCSANOW, &old) }
+        if keyboard >= 0 { close(keyboard) }
     }
 
     /// What was pressed, without waiting.
@@ -69,13 +73,13 @@ public struct RawTerminal: ~Copyable {
         withUnsafeMutableBytes(of: &settings.c_cc) { $0[Int(index)] = value }
     }
 
-    /// The terminal that a descriptor leads to, opened once more so that writing to it never waits: set on the
-    /// descriptor itself that would hold for everyone who shares it, the shell too.
+    /// The terminal that a descriptor leads to, opened once more so that reading and writing never wait: set on
+    /// the descriptor itself that would hold for everyone who shares it, the shell too.
     ///
     /// - Returns: nil where it is no terminal, or is not ours to open.
-    public static func opened(_ descriptor: Int32) -> Int32? {
+    public static func opened(_ descriptor: Int32, _ mode: Int32 = O_WRONLY) -> Int32? {
         guard isatty(descriptor) == 1 else { return nil }
-        let fd = open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        let fd = open("/proc/self/fd/\(descriptor)", mode | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
         return fd >= 0 ? fd : nil
     }
 }

@@ -74,8 +74,9 @@ public struct Screen: Sendable {
     private var chosen: RunHistory.Key?
     private(set) var leaks: Leaks?
     private var isAsking = false
-    /// What would stand on standard error.
-    public var message: String?
+    /// What would stand on standard error. Shown until a key is pressed, or for two tables.
+    public var message: String? { didSet { messageTables = 0 } }
+    private var messageTables = 0
     /// The last table is being made.
     public var isEnding = false
 
@@ -93,6 +94,8 @@ public struct Screen: Sendable {
         var recent = latest?.recent ?? RecentOpen()
         recent.take(snapshot.rows, total: snapshot.totals.stillOpen.total, key: keyed.key)
         latest = Table(snapshot: snapshot, order: order, utcOffset: utcOffset, recent: recent)
+        messageTables += 1
+        if messageTables > 2 { message = nil }
         if !isPaused { showLatest() }
     }
 

@@ -8,6 +8,8 @@ public struct TablePrinter: ~Copyable {
     var sink: OutputSink
     /// Tables go there, and only the last one to the sink.
     var screen: LiveScreen?
+    /// Its terminal until it begins: descriptors are opened first of all.
+    var terminal: RawTerminal?
     /// Tables that went to the sink.
     private var printed = 0
     /// The file of `--report`; the sink is not used then.
@@ -38,6 +40,7 @@ public struct TablePrinter: ~Copyable {
         growth = GrowthHistory(isGrouped: settings.grouping != .process)
         sink = OutputSink()
         Messages.neverWait()
+        terminal = LiveScreen.isWanted(settings) && sink.canDraw ? RawTerminal() : nil
         guard let path = settings.report else { return }
         if settings.format.isWhole {
             var file = WholeFile(path: path, readers: settings.format.readers)

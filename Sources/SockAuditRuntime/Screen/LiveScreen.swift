@@ -6,7 +6,7 @@ import SockAuditCore
 /// it, so that nothing it does keeps records waiting.
 struct LiveScreen: ~Copyable {
     var screen: Screen
-    private var terminal = RawTerminal()
+    private var terminal: RawTerminal
     private var decoder = KeyDecoder()
     /// Steady milliseconds.
     private var lastKey: Int64 = 0
@@ -29,8 +29,10 @@ struct LiveScreen: ~Copyable {
     }
 
     /// - Parameter signals: ``Signals/descriptor``.
-    init(_ settings: WatchSettings, signals: Int32) {
+    init(_ settings: WatchSettings, _ terminal: consuming RawTerminal, signals: Int32) {
         self.signals = signals
+        let hasKeys = terminal.hasKeyboard
+        self.terminal = terminal
         var start = ScreenSettings()
         start.head.host = HostInfo.name()
         start.head.scope = settings.scope.labels
@@ -42,7 +44,7 @@ struct LiveScreen: ~Copyable {
         start.top = settings.top
         start.isGrouped = settings.grouping != .process
         start.hasColours = Self.variable("NO_COLOR").isEmpty
-        start.hasKeys = terminal.hasKeyboard
+        start.hasKeys = hasKeys
         // What decides of a character's encoding, in this order (locale(7)).
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(Self.variable).first { !$0.isEmpty } ?? ""
         start.isUnicode = ["utf-8", "utf8"].contains { locale.lowercased().contains($0) }
@@ -106,9 +108,8 @@ struct LiveScreen: ~Copyable {
 
     /// Somebody had stopped us, and has used the terminal perhaps.
     mutating func resume(_ sink: inout OutputSink) {
-        guard isShown else { return }
-        if RawTerminal.isForeground { terminal.enter() }
-        repaint(&sink)
+        isLost = true
+        if isShown { repaint(&sink) }
     }
 
     /// Puts a frame on its way where something has changed.
@@ -121,10 +122,16 @@ struct LiveScreen: ~Copyable {
             (screen.message, lastMessage) = (message, message)
             isStale = true
         }
-        guard isStale || seconds != self.seconds || !isShown, RawTerminal.isForeground else { return }
+        guard isStale || seconds != self.seconds || !isShown else { return }
+        guard RawTerminal.isForeground else {
+            isLost = true
+            return
+        }
+        if isLost && isShown { sink.frames.repaint() }
+        if isLost || !isShown { terminal.enter() }
+        isLost = false
         if !isShown {
             isShown = true
-            terminal.enter()
             Messages.hold()
             sink.put(FrameQueue.enter)
             sink.frames.repaint()
@@ -137,6 +144,8 @@ struct LiveScreen: ~Copyable {
         sink.frames.show(screen.frame(columns: size.columns, rows: size.rows, secondsLeft: seconds))
     }
 
+    /// Another job has had the terminal.
+    private var isLost = false
     private var lastMessage: String?
     private var lastSize = (rows: 0, columns: 0)
 

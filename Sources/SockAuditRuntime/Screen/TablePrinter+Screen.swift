@@ -3,13 +3,12 @@ import SockAuditCore
 
 /// The screen in the place of a list of tables.
 extension TablePrinter {
-    /// From now on there is a screen, where one is wanted and can be.
+    /// From now on there is a screen, where there is to be one.
     ///
     /// - Parameter signals: ``Signals/descriptor``.
     mutating func beginScreen(signals: Int32) {
-        if LiveScreen.isWanted(settings) && sink.canDraw {
-            screen = LiveScreen(settings, signals: signals)
-        }
+        guard let terminal = terminal.take() else { return }
+        screen = LiveScreen(settings, terminal, signals: signals)
     }
 
     var hasScreen: Bool {
