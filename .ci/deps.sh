@@ -30,6 +30,7 @@ python3|python3|workloads, synthetic logs, the benchmark
 gcc|gcc|builds the workloads and the C yardstick
 libc6-dev|/usr/include/stdio.h|the same
 procps|ps|looks at test processes
+tmux|tmux|a terminal that presses keys and looks at the live screen
 iproute2|ss|counts open sockets independently of us; joins the network namespaces of a small fleet
 audispd-plugins|audisp-remote|sends audit records to a central auditd, as a fleet does
 chromium|chromium|looks at the HTML report

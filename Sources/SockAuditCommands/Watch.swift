@@ -74,7 +74,10 @@ struct Watch: ParsableCommand {
     @Option(help: "Exit with 5 when the sockets still open, all rows together, reach this number.")
     var failOpen: Int?
 
-    @Flag(help: "Append tables on a terminal instead of redrawing in place.")
+    @Flag(help: "The tables alone, one after another: no screen on a terminal.")
+    var plain = false
+
+    @Flag(help: "Append tables on a terminal instead of redrawing in place; the same as --plain.")
     var noClear = false
 
     @Flag(help: "Only errors on standard error.")
@@ -159,8 +162,7 @@ struct Watch: ParsableCommand {
         settings.source = source
         settings.decoder = decoder
         settings.failOpen = failOpen
-        // Nobody in this process changes its environment.
-        settings.clears = unsafe !noClear && getenv("TERM").map { unsafe String(cString: $0) } != "dumb"
+        settings.clears = !noClear && !plain
         settings.quiet = quiet
         settings.utc = utc
         settings.force = force

@@ -1,13 +1,22 @@
 import CAudit
 import Glibc
 
-/// INT, TERM, HUP and CHLD as a descriptor to wait on, so that nothing runs inside a handler.
+/// INT, TERM, HUP and QUIT as a descriptor to wait on, so that nothing runs inside a handler; of a run with a
+/// screen also what its terminal tells of.
 public struct Signals: ~Copyable {
     public let descriptor: Int32
     private let previous: sigset_t
 
     /// What a signal asks for.
-    public enum Request: Equatable, Sendable { case stop(Int32), reopen, none }
+    public enum Request: Equatable, Sendable {
+        case stop(Int32), reopen, none
+        /// The terminal has another size.
+        case resized
+        /// Ctrl-Z: make room for the shell, then ``stopOurselves()``.
+        case suspend
+        /// Somebody had stopped us.
+        case resumed
+    }
 
     public init() throws(AuditError) { (descriptor, previous) = try Self.block() }
 
@@ -27,12 +36,36 @@ public struct Signals: ~Copyable {
         return (fd, old)
     }
 
-    private static var requests: sigset_t {
+    private static var requests: sigset_t { members([SIGINT, SIGTERM, SIGHUP, SIGQUIT]) }
+    private static var terminals: sigset_t { members([SIGWINCH, SIGTSTP, SIGCONT]) }
+
+    private static func members(_ numbers: [Int32]) -> sigset_t {
         var set = sigset_t()
         // C reads and fills the set that it is given.
         unsafe sigemptyset(&set)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { unsafe sigaddset(&set, number) }
+        for number in numbers { unsafe sigaddset(&set, number) }
         return set
+    }
+
+    /// Takes in, or no more, what a terminal tells of.
+    ///
+    /// - Parameter descriptor: ``descriptor`` of the one instance.
+    public static func watchTerminal(_ isWatched: Bool, on descriptor: Int32) {
+        var extra = terminals
+        if isWatched { pthread_sigmask(SIG_BLOCK, &extra, nil) }
+        var all = requests
+        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { sigaddset(&all, number) } }
+        signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        if !isWatched { pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
+    }
+
+    /// Stops this process as Ctrl-Z does, and comes back when somebody has it go on. In a process group that
+    /// nobody would wake the kernel stops nobody, and it comes back at once.
+    public static func stopOurselves() {
+        var stop = members([SIGTSTP])
+        kill(getpid(), SIGTSTP)
+        pthread_sigmask(SIG_UNBLOCK, &stop, nil)
+        pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
 
     /// Keeps what is asked for from now on until someone can read it: auditd hands a HUP to a plugin that it
@@ -66,6 +99,12 @@ public struct Signals: ~Copyable {
         let size = MemoryLayout<signalfd_siginfo>.size
         // No more than the size of what is filled.
         guard SystemText.retrying({ unsafe read(descriptor, &info, size) }) == size else { return .none }
-        return info.ssi_signo == UInt32(SIGHUP) ? .reopen : .stop(Int32(info.ssi_signo))
+        switch Int32(info.ssi_signo) {
+        case SIGHUP: return .reopen
+        case SIGWINCH: return .resized
+        case SIGTSTP: return .suspend
+        case SIGCONT: return .resumed
+        case let number: return .stop(number)
+        }
     }
 }

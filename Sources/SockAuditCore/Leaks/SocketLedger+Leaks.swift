@@ -29,4 +29,19 @@ extension SocketLedger {
         found.finish()
         return found.total > 0 ? found : nil
     }
+
+    /// The same of one process, at any time.
+    ///
+    /// - Parameters:
+    ///   - node: the host, as its row names it.
+    ///   - start: milliseconds since the epoch, as its row tells it.
+    /// - Returns: nil where it is not there (any more), or holds nothing.
+    public func openSockets(
+        node: [UInt8], pid: Int32, start: Int64, _ request: OpenSocketRequest
+    ) -> OpenSockets? {
+        for (slot, account) in current where slot.pid == pid && account.start == start {
+            if names[slot.node] == node { return openSockets(account, request) }
+        }
+        return nil
+    }
 }

@@ -15,43 +15,54 @@ public struct OutputSink: ~Copyable {
         case waiting
     }
 
-    private let descriptor = STDOUT_FILENO
-    /// What the reader has still to take: text, and tables of which the text is not made yet.
+    private let descriptor: Int32
+    /// Standard output is a terminal. A hang-up of it is a reader that has gone.
+    private let isTerminal: Bool
+    /// What the reader has still to take: text, frames of a screen and, of which the text is not made yet, tables.
     private var pending: [UInt8] = []
+    var frames = FrameQueue()
     private var waiting: [TablePieces] = []
-    /// Redraw in place instead of appending.
-    public let redraws: Bool
+    /// There was room, and still not enough: poll would say so again at once.
+    private(set) var isClogged = false
 
     /// What a pipe takes without blocking once poll(2) said so (PIPE_BUF).
     private static let chunk = 4_096
+    /// Until a terminal that had not enough room is tried again (ms).
+    private static let pause: Int32 = 20
 
-    /// - Parameter redraws: wanted on a terminal.
-    public init(redraws: Bool) { self.redraws = redraws && isatty(STDOUT_FILENO) == 1 }
+    /// Poll says of a terminal that there is room for a byte, and a longer write waits: it gets a descriptor of
+    /// its own that never does.
+    public init() {
+        isTerminal = isatty(STDOUT_FILENO) == 1
+        descriptor = RawTerminal.opened(STDOUT_FILENO) ?? STDOUT_FILENO
+    }
 
-    /// Standard output is a terminal: its width matters.
-    public var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    deinit { if descriptor != STDOUT_FILENO { close(descriptor) } }
+
+    /// A screen can be drawn: writing to it never waits.
+    var canDraw: Bool { descriptor != STDOUT_FILENO }
 
     /// Some of the last table is still to be taken.
-    public var isWaiting: Bool { !pending.isEmpty || !waiting.isEmpty }
-    /// To poll for room while ``isWaiting``, and for errors always.
+    public var isWaiting: Bool { !pending.isEmpty || !waiting.isEmpty || frames.isWaiting }
+    /// Poll can tell when more is taken.
+    var wantsRoom: Bool { isWaiting && !isClogged }
+    /// To poll for room while ``wantsRoom``, and for errors always.
     public var polled: Int32 { descriptor }
 
-    /// - Parameter whole: the last table stays on the screen, so all of it is written.
-    public mutating func write(_ table: TablePieces, whole: Bool) throws(AuditError) -> Outcome {
-        guard redraws else {
-            waiting.append(table)
-            return try send()
-        }
-        // Home, then the table, then clear what is left below: no flicker.
-        let text = whole ? table.joined() : table.fitting(Terminal.size(descriptor))
-        pending += Array(("\u{1B}[H" + text.replacingNewlines() + "\u{1B}[J").utf8)
+    public mutating func write(_ table: TablePieces) throws(AuditError) -> Outcome {
+        waiting.append(table)
         return try send()
     }
 
+    /// What comes before all that was not begun to be sent.
+    mutating func put(_ text: String) { pending += Array(text.utf8) }
+
     /// Makes the next text that is to be sent.
     private mutating func refill() {
-        while pending.isEmpty && !waiting.isEmpty {
-            if let text = waiting[0].next() {
+        while pending.isEmpty && (frames.isWaiting || !waiting.isEmpty) {
+            if let frame = frames.next() {
+                pending = frame
+            } else if let text = waiting[0].next() {
                 pending = Array(text.utf8)
             } else {
                 waiting.removeFirst()
@@ -62,6 +73,7 @@ public struct OutputSink: ~Copyable {
     /// Sends what can be sent without waiting.
     public mutating func send() throws(AuditError) -> Outcome {
         var outcome = Outcome.written
+        isClogged = false
         repeat {
             refill()
             outcome = try sendPending()
@@ -88,8 +100,11 @@ public struct OutputSink: ~Copyable {
             }
             switch errno {
             case EINTR: continue
-            case EAGAIN: return .waiting
+            case EAGAIN:
+                isClogged = true
+                return .waiting
             case EPIPE: return .closed
+            case EIO where isTerminal: return .closed
             default:
                 let code = errno
                 // What was not written would follow a torn line; it is lost, and said to be.
@@ -103,9 +118,21 @@ public struct OutputSink: ~Copyable {
         return .written
     }
 
+    /// Gives the reader a moment to take what is there.
+    mutating func flush(milliseconds: Int64) throws(AuditError) {
+        let limit = Clock.steady() + milliseconds
+        while try send() == .waiting {
+            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            let left = limit - Clock.steady()
+            if isClogged { _ = poll(nil, 0, Self.pause) }
+            guard left > 0, SystemText.retrying({ poll(&room, 1, Int32(left)) }) > 0 else { return }
+        }
+    }
+
     /// The end: waits until the reader has all, or `stop` becomes readable (a second signal).
     public mutating func finish(stop: Int32) throws(AuditError) {
         while try send() == .waiting {
+            if isClogged { _ = poll(nil, 0, Self.pause) }
             var waiting = [
                 pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0),
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
@@ -115,71 +142,5 @@ public struct OutputSink: ~Copyable {
                 return
             }
         }
-    }
-}
-
-extension TablePieces {
-    /// What a screen holds of a table: a line that wraps or scrolls would break the redraw.
-    fileprivate func fitting(_ size: (rows: Int, columns: Int)?) -> String {
-        guard let size else { return joined() }
-        var lines: [String] = []
-        var count = 0
-        for piece in self {
-            for line in piece.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-                if lines.count < size.rows {
-                    lines.append(Escaping.fitting(String(line), columns: size.columns))
-                }
-                count += 1
-            }
-        }
-        if count >= size.rows {
-            let left = count - (size.rows - 2)
-            lines = Array(lines.prefix(Swift.max(1, size.rows - 2)))
-            lines.append(String("\(left) more lines: --top, or a taller terminal".prefix(size.columns)))
-        }
-        return lines.joined(separator: "\n") + "\n"
-    }
-}
-
-extension String {
-    /// Each line cleared to its end, for a redraw over a longer one.
-    fileprivate func replacingNewlines() -> String {
-        split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\u{1B}[K\n")
-    }
-}
-
-/// What people should know that is no table: standard error, and of a plugin the system's log.
-public struct Messages: Sendable {
-    private let quiet: Bool
-    public init(quiet: Bool) { self.quiet = quiet }
-
-    /// Silenced by --quiet.
-    public func note(_ text: String) { if !quiet { Self.write(text, .note) } }
-    /// Never silenced.
-    public func error(_ text: String) { Self.write(text, .error) }
-
-    /// From now on all goes to the system's log, and to standard error only where somebody reads that. Call
-    /// it while there is one thread.
-    public static func useSystemLog(andStandardError isRead: Bool) {
-        SystemLog.open()
-        unsafe (logs, writes) = (true, isRead)
-    }
-
-    // Set once, by the only thread of a program that has just begun.
-    nonisolated(unsafe) private static var logs = false
-    nonisolated(unsafe) private static var writes = true
-
-    private static func write(_ text: String, _ level: SystemLog.Level) {
-        // Names of files come as somebody chose them. A message is one line: a newline in it is a name's.
-        let text = Escaping.sentence(text)
-        if unsafe logs { SystemLog.write(text, level) }
-        if unsafe writes { write(lines: "sockaudit: \(text)") }
-    }
-
-    /// To standard error, as they are.
-    public static func write(lines: String) {
-        let bytes = Array((lines + "\n").utf8)
-        // The bytes stay for the call.
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

@@ -155,9 +155,11 @@ public struct Monitor: ~Copyable {
 
     mutating func watch() -> Int32 {
         var status = ExitStatus.done
+        if source.plugin == nil { printer.beginScreen(signals: signals.descriptor) }
         do {
             try loop()
         } catch {
+            printer.leaveScreen()
             messages.error(error.description)
             status = ExitStatus.failed
         }
@@ -225,17 +227,22 @@ public struct Monitor: ~Copyable {
                 pipeline.ageOrder()
                 lastTurn = now
             }
-            let limit = Int32(clamping: min(until - now, pipeline.isWaiting ? Self.turn : 1_000))
+            if try drawScreen(until: until) == .closed { return .readerGone }
+            let limit = Int32(
+                clamping: min(
+                    until - now, pipeline.isWaiting ? Self.turn : 1_000,
+                    printer.patience(until: until, now: now)))
             var waiting = [
                 pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
                 // Otherwise only its errors: a reader that has gone.
-                pollfd(fd: printer.polled, events: printer.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
+                pollfd(fd: printer.polled, events: printer.wantsRoom ? Int16(POLLOUT) : 0, revents: 0),
                 pollfd(fd: readLately ? -1 : source.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: keeper?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: printer.keys, events: Int16(POLLIN), revents: 0),
             ]
             let ready = SystemText.retrying {
                 // As many as are given.
-                unsafe poll(&waiting, 4, readLately ? min(Self.nap, limit) : limit)
+                unsafe poll(&waiting, 5, readLately ? min(Self.nap, limit) : limit)
             }
             if ready > 0 {
                 if waiting[1].revents & Int16(POLLERR) != 0 { return .readerGone }
@@ -245,14 +252,38 @@ public struct Monitor: ~Copyable {
                     case .stop:
                         try awaitEnd()
                         return .stopped
+                    // A terminal that has gone says so: there is no report that could be opened anew.
+                    case .reopen where printer.hasScreen: return .stopped
                     case .reopen: reopen()
+                    case .resized: printer.resize()
+                    case .suspend: printer.suspend()
+                    case .resumed: printer.resume()
                     case .none: break
                     }
                 }
                 if waiting[3].revents != 0 { try keeper?.listen() }
             }
+            if printer.takeKeys(ready > 0 ? waiting[4].revents : 0) {
+                _ = try drawScreen(until: until)
+                return .stopped
+            }
             readLately = try read() > 0
         }
+    }
+
+    /// What is new goes to the screen, with what it asks for.
+    private mutating func drawScreen(until: Int64) throws(AuditError) -> OutputSink.Outcome {
+        if let wanted = printer.wanted {
+            let now = Clock.wall()
+            let tables = SocketTables()
+            let request = OpenSocketRequest(
+                now: now, olderThan: settings.olderThan, families: settings.families,
+                endpoint: { tables.endpoint(pid: $0, fd: $1, inode: $2) })
+            let open = ledger.openSockets(
+                node: wanted.node, pid: wanted.pid, start: wanted.start, request)
+            printer.answer(open, at: now)
+        }
+        return try printer.draw(until: until)
     }
 
     private mutating func reopen() {

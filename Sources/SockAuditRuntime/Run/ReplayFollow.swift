@@ -32,7 +32,7 @@ struct ReplayFollow {
         case .log(let log):
             // What is there already is no part of the first interval's present, but of its figures.
             while !loop.isOver, read(log, &loop) { loop.checkSignals(signals) }
-            if !loop.isOver { loop.begin() }
+            if !loop.isOver { loop.begin(signals) }
             while !loop.isOver {
                 if read(log, &loop) {
                     loop.sawData()
@@ -40,15 +40,17 @@ struct ReplayFollow {
                     try loop.wait(milliseconds: Self.look, signals)
                 }
                 loop.letGo()
+                try loop.turnScreen()
                 try loop.printIfDue()
             }
         case .pipe(let input):
             var file: InputFile?
             do { file = try input.open() } catch { loop.fail(error) }
-            loop.begin()
+            loop.begin(signals)
             while !loop.isOver, let file {
                 do { try read(file, &loop, signals) } catch { loop.fail(error) }
                 loop.letGo()
+                try loop.turnScreen()
                 try loop.printIfDue()
             }
         }
@@ -127,10 +129,11 @@ private struct FollowLoop {
 
     var isOver: Bool { hasEnded || reader.isStopped || reader.tables.isFinished }
 
-    mutating func begin() {
+    mutating func begin(_ signals: borrowing Signals) {
         setStart()
         reader.note()
         reader.messages.note("following; a table every \(TimeText.seconds(settings.interval)) s.")
+        reader.tables.beginScreen(signals: signals.descriptor)
     }
 
     mutating func end() { hasEnded = true }
@@ -158,13 +161,25 @@ private struct FollowLoop {
         var waiting = [
             pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0),
             // Otherwise only its errors: a reader that has gone.
-            pollfd(fd: tables.polled, events: tables.isWaiting ? Int16(POLLOUT) : 0, revents: 0),
+            pollfd(fd: tables.polled, events: tables.wantsRoom ? Int16(POLLOUT) : 0, revents: 0),
+            pollfd(fd: tables.keys, events: Int16(POLLIN), revents: 0),
         ]
-        if SystemText.retrying({ unsafe poll(&waiting, 2, pause(milliseconds)) }) > 0 {
+        let most = pause(min(milliseconds, tables.patience(until: deadline)))
+        // As many as are given.
+        if SystemText.retrying({ unsafe poll(&waiting, 3, most) }) > 0 {
             if waiting[0].revents != 0 { checkSignals(signals) }
             if waiting[1].revents & Int16(POLLERR) != 0 { hasEnded = true }
             if waiting[1].revents & Int16(POLLOUT) != 0 { try tables.send() }
         }
+    }
+
+    /// Takes keys that were pressed, and shows what is new. Costs nothing where there is no screen.
+    mutating func turnScreen() throws(AuditError) {
+        let tables = reader.tables
+        guard tables.hasScreen, !isOver else { return }
+        var keys = pollfd(fd: tables.keys, events: Int16(POLLIN), revents: 0)
+        let ready = SystemText.retrying { poll(&keys, 1, 0) }
+        if try tables.turn(keys: ready > 0 ? keys.revents : 0, until: deadline) { hasEnded = true }
     }
 
     /// Lets what has waited for others that may come before it go on. Call often: it sees to it itself that

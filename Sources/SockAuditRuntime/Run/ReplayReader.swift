@@ -135,12 +135,17 @@ import SockAuditCore
     func handle(_ signals: borrowing Signals) -> Bool {
         switch signals.next() {
         case .stop: isStopped = true
+        // A terminal that has gone says so.
+        case .reopen where tables.hasScreen: isStopped = true
         case .reopen:
             do {
                 try tables.reopen()
             } catch {
                 messages.error("\(error.description) The old report stays open.")
             }
+        case .resized: tables.resize()
+        case .suspend: tables.suspend()
+        case .resumed: tables.resume()
         case .none: break
         }
         return !isStopped

@@ -4,9 +4,9 @@ import SockAuditCore
 /// The tables of a replay: sees each event before the ledger does, and so knows when the records' own time
 /// has come to the end of an interval.
 final class ReplayTables {
-    private let settings: WatchSettings
-    private let ledger: SocketLedger
-    private var printer: TablePrinter
+    let settings: WatchSettings
+    let ledger: SocketLedger
+    var printer: TablePrinter
     private var window: ReplayWindow
     private var clock: IntervalClock?
     private let offset: (Int64) -> Int
@@ -163,6 +163,7 @@ final class ReplayTables {
 
     /// The reader has not taken the last table yet.
     var isWaiting: Bool { printer.isWaiting }
+    var wantsRoom: Bool { printer.wantsRoom }
     var polled: Int32 { printer.polled }
     func send() throws(AuditError) { if try printer.send() == .closed { isFinished = true } }
     func reopen() throws(AuditError) { try printer.reopen(ReportSink.open) }
@@ -170,6 +171,7 @@ final class ReplayTables {
     /// Writes what is left of the tables.
     /// - Returns: the exit code.
     func finish(failures: [AuditError], _ messages: Messages) throws(AuditError) -> Int32 {
+        printer.leaveScreen()
         if let failure { throw failure }
         try printer.finish(stop: stop)
         guard printer.sawRows || settings.follow else {

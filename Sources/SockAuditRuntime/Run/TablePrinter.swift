@@ -4,8 +4,14 @@ import SockAuditCore
 
 /// Turns rows into the table that was asked for and sends it on its way; remembers the worst.
 public struct TablePrinter: ~Copyable {
-    private var settings: WatchSettings
-    private var sink: OutputSink
+    var settings: WatchSettings
+    var sink: OutputSink
+    /// Tables go there, and only the last one to the sink.
+    var screen: LiveScreen?
+    /// Its terminal until it begins: descriptors are opened first of all.
+    var terminal: RawTerminal?
+    /// Tables that went to the sink.
+    private var printed = 0
     /// The file of `--report`; the sink is not used then.
     private var report: ReportSink?
     /// What tables say of those that are missing from it.
@@ -32,7 +38,9 @@ public struct TablePrinter: ~Copyable {
         self.settings = settings
         history = RunHistory(isGrouped: settings.grouping != .process)
         growth = GrowthHistory(isGrouped: settings.grouping != .process)
-        sink = OutputSink(redraws: settings.clears && settings.format == .text && settings.report == nil)
+        sink = OutputSink()
+        Messages.neverWait()
+        terminal = LiveScreen.isWanted(settings) && sink.canDraw ? RawTerminal() : nil
         guard let path = settings.report else { return }
         if settings.format.isWhole {
             var file = WholeFile(path: path, readers: settings.format.readers)
@@ -77,9 +85,11 @@ public struct TablePrinter: ~Copyable {
     var replacesReport: Bool { settings.format.isWhole && settings.report != nil }
 
     public var tables: Int { sequence }
-    /// The reader has not taken the last table yet: the next one would only pile up.
-    public var isWaiting: Bool { sink.isWaiting }
-    /// For poll: room when ``isWaiting``; a reader that went away shows as an error.
+    /// The reader has not taken the last table yet: the next one would only pile up. A screen shows the newest.
+    public var isWaiting: Bool { !hasScreen && sink.isWaiting }
+    /// Poll is to tell of room.
+    var wantsRoom: Bool { sink.wantsRoom }
+    /// For poll: room when ``wantsRoom``; a reader that went away shows as an error.
     public var polled: Int32 { settings.report == nil ? sink.polled : -1 }
     public mutating func send() throws(AuditError) -> OutputSink.Outcome { try sink.send() }
     /// Waits for the reader to take all; a second signal on `stop` ends that.
@@ -96,7 +106,8 @@ public struct TablePrinter: ~Copyable {
         if let gap { head.reasons.append(gap) }
         if settings.format.isWhole { self.rows = copy rows }
         var shown = RowShaping.shape(consume rows, families: settings.families, grouping: grouping)
-        shown.sort(by: settings.order)
+        if head.final { leaveScreen() }
+        shown.sort(by: screen?.screen.order ?? settings.order)
         growth.take(&shown, head)
         if settings.leaks {
             head.olderThan = settings.olderThan
@@ -104,7 +115,7 @@ public struct TablePrinter: ~Copyable {
                 shown[index].openSockets = OpenSockets()
             }
         }
-        return Snapshot(head: head, rows: shown, top: settings.top)
+        return Snapshot(head: head, rows: shown, top: hasScreen ? nil : settings.top)
     }
 
     private var grouping: RowShaping.Grouping {
@@ -133,6 +144,10 @@ public struct TablePrinter: ~Copyable {
         if let limit = settings.failOpen, snapshot.totals.stillOpen.total >= limit { sawLimit = true }
         remember(snapshot)
         let isLast = snapshot.head.final
+        if hasScreen {
+            show(snapshot)
+            return .written
+        }
         // On standard output a whole run is one page, at its end.
         if settings.format.isWhole && settings.report == nil && !isLast {
             end.take(snapshot, isWritten: true)
@@ -141,7 +156,7 @@ public struct TablePrinter: ~Copyable {
         var written = end
         written.take(snapshot, isWritten: true)
         let text = render(snapshot, written)
-        guard let path = settings.report else { return try sink.write(text, whole: isLast) }
+        guard let path = settings.report else { return try sink.write(text) }
         guard settings.format.isWhole else {
             let head = reportHead(snapshot.head)
             try report?.write(text.joined(), of: snapshot, head: head)
@@ -214,7 +229,8 @@ public struct TablePrinter: ~Copyable {
             style.families = settings.families
             style.utcOffset = offset
             let table = TextTable.pieces(snapshot, style: style)
-            return sink.redraws || sequence == 1 ? table : table.prefixed("\n")
+            printed += 1
+            return printed == 1 ? table : table.prefixed("\n")
         }
     }
 

@@ -1,0 +1,72 @@
+/// Text in the cells of a terminal.
+public enum Cells {
+    /// How many cells a text takes at most. Combining marks and what joins characters are escaped before text
+    /// comes here (``Escaping``), so nothing takes none.
+    public static func width(_ text: some StringProtocol) -> Int {
+        text.unicodeScalars.reduce(0) { $0 + width($1) }
+    }
+
+    /// Two for what East Asian scripts and emoji take, and for what some terminals show as one.
+    static func width(_ scalar: Unicode.Scalar) -> Int {
+        switch scalar.value {
+        case 0..<0x1100: 1
+        case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0xA4CF, 0xA960...0xA97F, 0xAC00...0xD7A3,
+            0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+            0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1D300...0x1D376, 0x1F000...0x1FAFF, 0x20000...0x3FFFD:
+            2
+        default: scalar.properties.isEmojiPresentation ? 2 : 1
+        }
+    }
+
+    /// The text, or its beginning with a mark that it was cut, in so many cells.
+    static func clip(_ text: String, to columns: Int) -> String {
+        guard columns > 0 else { return "" }
+        var (cells, kept) = (0, 0)
+        // Most texts fit, and then nothing is copied.
+        for scalar in text.unicodeScalars {
+            cells += width(scalar)
+            if cells < columns { kept += 1 }
+            if cells > columns { break }
+        }
+        guard cells > columns else { return text }
+        // A wide one may leave one cell more than the mark takes.
+        return String(String.UnicodeScalarView(text.unicodeScalars.prefix(kept))) + "~"
+    }
+
+    static func pad(_ text: String, to columns: Int, right: Bool = false) -> String {
+        let blanks = String(repeating: " ", count: max(0, columns - width(text)))
+        return right ? blanks + text : text + blanks
+    }
+
+    /// For a terminal that does not read UTF-8: what is not ASCII becomes an escape, as in ``Escaping``.
+    static func ascii(_ text: String) -> String {
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
+        return text.unicodeScalars.reduce(into: "") { out, scalar in
+            if scalar.isASCII {
+                out.unicodeScalars.append(scalar)
+            } else {
+                let digits = String(scalar.value, radix: 16)
+                out += "\\u{" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "}"
+            }
+        }
+    }
+
+    /// Words in lines of so many cells; a word that is longer is cut.
+    static func wrap(_ text: String, to columns: Int) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        var cells = 0
+        for word in text.split(separator: " ") {
+            let width = width(word)
+            if !line.isEmpty && cells + 1 + width <= columns {
+                line += " " + word
+                cells += 1 + width
+            } else {
+                if !line.isEmpty { lines.append(line) }
+                line = clip(String(word), to: columns)
+                cells = min(width, columns)
+            }
+        }
+        return line.isEmpty ? lines : lines + [line]
+    }
+}
