@@ -3,19 +3,7 @@ public enum Cells {
     /// How many cells a text takes at most. Combining marks and what joins characters are escaped before text
     /// comes here (``Escaping``), so nothing takes none.
     public static func width(_ text: some StringProtocol) -> Int {
-        text.unicodeScalars.reduce(0) { $0 + width($1) }
-    }
-
-    /// Two for what East Asian scripts and emoji take, and for what some terminals show as one.
-    static func width(_ scalar: Unicode.Scalar) -> Int {
-        switch scalar.value {
-        case 0..<0x1100: 1
-        case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0xA4CF, 0xA960...0xA97F, 0xAC00...0xD7A3,
-            0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
-            0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1D300...0x1D376, 0x1F000...0x1FAFF, 0x20000...0x3FFFD:
-            2
-        default: scalar.properties.isEmojiPresentation ? 2 : 1
-        }
+        text.unicodeScalars.reduce(0) { $0 + Escaping.width($1) }
     }
 
     /// The text, or its beginning with a mark that it was cut, in so many cells.
@@ -24,7 +12,7 @@ public enum Cells {
         var (cells, kept) = (0, 0)
         // Most texts fit, and then nothing is copied.
         for scalar in text.unicodeScalars {
-            cells += width(scalar)
+            cells += Escaping.width(scalar)
             if cells < columns { kept += 1 }
             if cells > columns { break }
         }
