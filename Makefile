@@ -23,8 +23,8 @@ DESTDIR ?=
 .DEFAULT_GOAL := help
 # Steps use the same .build and the same package manager; order matters (deps before build).
 .NOTPARALLEL:
-.PHONY: help deps deps-test deps-package check-tools build run demo test screenshot lint fmt bench bench-harm clean \
-	fuzz static deb rpm install uninstall test-package
+.PHONY: help deps deps-test deps-package check-tools build run demo test fuzz sanitize test-slow screenshot lint fmt \
+	bench bench-harm clean static deb rpm install uninstall test-package
 
 help: ## this list
 	@echo 'sockaudit: counts sockets opened and closed, process by process, from the audit stream'
@@ -57,6 +57,14 @@ demo: deps build ## the table from the bundled sample log; no root
 test: deps deps-test build ## all tests; as root also the live ones on this kernel
 	sh Tests/Workloads/build.sh $(WORKLOADS)
 	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' $(SWIFT) test --no-parallel $(ARGS)
+
+sanitize: deps deps-test check-tools ## all but most live tests with the checkers of addresses, leaks and threads; an hour
+	sh Tests/Workloads/build.sh $(WORKLOADS)
+	@bash .ci/sanitize.sh $(SWIFT) '$(CURDIR)/$(WORKLOADS)' $(ARGS)
+
+test-slow: deps deps-test build sanitize fuzz ## what takes too long for make test: sanitize, fuzz, and the slow tests; as root
+	SOCKAUDIT_SLOW=1 SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' SOCKAUDIT_WORKLOADS='$(CURDIR)/$(WORKLOADS)' \
+		$(SWIFT) test --no-parallel
 
 screenshot: deps deps-test build ## the HTML report in Chromium, wide and narrow, light and dark: .build/screenshots
 	SOCKAUDIT_BIN='$(CURDIR)/$(PROGRAM)' $(SWIFT) test --filter FormatTests.BrowserTests

@@ -1,0 +1,56 @@
+#!/bin/bash
+# make sanitize: the tests, and the program that they run, with the address and leak checkers, then with the
+# thread checker. Each has a build of its own. As root the live tests named below run too.
+# usage: sanitize.sh SWIFT WORKLOADS [address|thread] [arguments of swift test]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+swift=$1
+export SOCKAUDIT_WORKLOADS=$2
+shift 2
+kinds="address thread"
+case "${1:-}" in
+address | thread)
+    kinds=$1
+    shift
+    ;;
+esac
+
+# Where several processes meet over sockets, signals and a kernel: the rest of the live tests would say the same
+# of the same code, in an hour.
+live='LiveKernelTests\.(KeeperTests|EndTests|OracleTests|SelfTestTests)'
+suppressions=$PWD/.ci/sanitize
+bad=0
+
+for kind in $kinds; do
+    case $kind in
+    address) scratch=$PWD/.build-asan ;;
+    thread) scratch=$PWD/.build-tsan ;;
+    esac
+    printf '\n==== %s ====\n' "$kind"
+    "$swift" build --build-tests --sanitize="$kind" --scratch-path "$scratch"
+
+    # A program that a test starts says what is wrong with it in a file, also when nobody reads its stderr, and
+    # when it has given up root.
+    reports=$(mktemp -d)
+    chmod 1777 "$reports"
+    common="log_path=$reports/$kind:exitcode=66"
+    export SOCKAUDIT_BIN=$scratch/debug/sockaudit
+    export ASAN_OPTIONS="$common:detect_leaks=1"
+    export LSAN_OPTIONS="suppressions=$suppressions/leak.txt:print_suppressions=0"
+    export TSAN_OPTIONS="$common:halt_on_error=0:second_deadlock_stack=1:suppressions=$suppressions/thread.txt"
+    run=("$swift" test --no-parallel --skip-build --sanitize="$kind" --scratch-path "$scratch")
+    if [ $# -gt 0 ]; then
+        "${run[@]}" "$@" || bad=1
+    else
+        "${run[@]}" --skip LiveKernelTests || bad=1
+        if [ "$(id -u)" = 0 ]; then "${run[@]}" --filter "$live" || bad=1; fi
+    fi
+    for report in "$reports"/*; do
+        [ -e "$report" ] || continue
+        bad=1
+        printf '\n---- %s\n' "$report" >&2
+        cat "$report" >&2
+    done
+    rm -rf "$reports"
+done
+exit "$bad"
