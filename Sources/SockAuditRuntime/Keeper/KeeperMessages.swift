@@ -97,9 +97,9 @@ struct KeeperOrder {
         let allowance = EvidenceAllowance(burst: try reader.double(), rate: try reader.double())
         settings.evidence = isSparing ? allowance : nil
         // The guard counts with these: what is no number would end the keeper, with its rules in.
-        for value in [settings.tick, allowance.burst, allowance.rate] where !(0...1e12).contains(value) {
-            throw WireReader.Damaged()
-        }
+        guard (0...1_000).contains(settings.tick), (0...1e12).contains(allowance.burst),
+            (0...1e12).contains(allowance.rate)
+        else { throw WireReader.Damaged() }
         level = GuardState.Level(rawValue: try reader.number()) ?? .all
         patterns = try reader.strings()
         if try reader.flag() { plugin = try PluginConfig(&reader) }
