@@ -61,6 +61,8 @@ import Testing
             let lines = screen.components(separatedBy: "\n")
             return lines.count > 9 && lines[9].count == 20 && lines[9].hasSuffix("~")
         }
+        // The shell's lines are to be whole again.
+        try tmux.resize(100, 30)
         try tmux.press("q")
         try tmux.expectRestored(settings, code: 0)
     }
