@@ -22,15 +22,16 @@ extension Live {
             try Skips.need("ss")
             let (tmux, settings) = try shown(200, 60, "leaky.py --interval 0.5")
             let leaky = try Leaky(["python3", "Examples/leaky.py", "--every", "0.1", "--orders", "12"])
+            // Each order leaves a socket of the customer and one to the service.
             try eventually("all ordered") {
-                try ShownSocket.of(leaky.pid).filter { $0.state == "CLOSE_WAIT" }.count == 12
+                try ShownSocket.of(leaky.pid).filter { $0.state == "CLOSE_WAIT" }.count == 24
             }
             func selected() throws -> String {
                 try tmux.screen(isStyled: true).components(separatedBy: "\n").first {
                     $0.contains("\u{1B}[7")
                 } ?? ""
             }
-            try tmux.wait("its row") { $0.contains(" \(leaky.pid) ") && $0.contains("12") }
+            try tmux.wait("its row") { $0.contains(" \(leaky.pid) ") }
             try tmux.press("s", "s", "s", "s", "Home")
             try eventually("its row is selected: \(try selected())") {
                 if try selected().contains(" \(leaky.pid) ") { return true }
@@ -38,7 +39,7 @@ extension Live {
                 return false
             }
             try tmux.press("l")
-            try tmux.wait("its sockets") { $0.contains("12 in CLOSE_WAIT") }
+            try tmux.wait("its sockets") { $0.contains("24 in CLOSE_WAIT") }
             let lines = try tmux.lines
             let titles = try #require(lines.first { $0.contains("PEER") }).split(separator: " ")
             #expect(
@@ -52,7 +53,7 @@ extension Live {
             }
             let waiting = Set(sockets.filter { $0.state == "CLOSE_WAIT" })
             #expect(waiting == (try ShownSocket.of(leaky.pid).filter { $0.state == "CLOSE_WAIT" }))
-            #expect(sockets.prefix(12).allSatisfy { $0.state == "CLOSE_WAIT" }, "they come first")
+            #expect(sockets.prefix(24).allSatisfy { $0.state == "CLOSE_WAIT" }, "they come first")
             #expect(found.allSatisfy { Int($0[10]) ?? 0 > 0 }, "each with its event")
             #expect(try tmux.screen(isStyled: true).contains("\u{1B}[31mCLOSE_WAIT"))
             // Figures stay those of the table, sockets are asked for again with each.

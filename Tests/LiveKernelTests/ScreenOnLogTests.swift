@@ -56,6 +56,14 @@ import Testing
                     && screen.contains("DURATION") == (columns > 100)
             }
         }
+        // What is cut says so in the last column.
+        try tmux.resize(20, 10)
+        try tmux.wait("20x10") { screen in
+            let lines = screen.components(separatedBy: "\n")
+            return lines.count > 9 && lines[9].count == 20 && lines[9].hasSuffix("~")
+        }
+        // The shell's lines are to be whole again.
+        try tmux.resize(100, 30)
         try tmux.press("q")
         try tmux.expectRestored(settings, code: 0)
     }

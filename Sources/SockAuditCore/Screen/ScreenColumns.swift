@@ -28,9 +28,10 @@ extension Screen {
         var kept = Set(all.indices)
         var gap = 2
         if width(kept, gap) > columns {
-            kept = []
-            for index in all.indices.sorted(by: { all[$0].rank < all[$1].rank })
-            where all[index].rank == 0 || width(kept.union([index]), 1) <= columns {
+            kept = Set(all.indices.filter { all[$0].rank == 0 })
+            for index in all.indices.sorted(by: { all[$0].rank < all[$1].rank }) where all[index].rank > 0 {
+                // No lesser one takes the room of one that did not fit.
+                guard width(kept.union([index]), 1) <= columns else { break }
                 kept.insert(index)
             }
             if width(kept, gap) > columns { gap = 1 }

@@ -51,8 +51,9 @@ import Testing
     /// What is given up, in which order: never the name and StillOPEN, nor what stands at the top.
     @Test(arguments: [
         (200, "PROCESS PID DURATION SocketTOT SocketLAST CloseTOT CloseLAST StillOPEN TREND"),
-        (80, "PROCESS PID SocketTOT SocketLAST CloseTOT CloseLAST StillOPEN TREND"),
-        (60, "PROCESS PID SocketTOT SocketLAST CloseTOT StillOPEN TREND"),
+        (80, "PROCESS PID DURATION SocketTOT SocketLAST CloseTOT CloseLAST StillOPEN TREND"),
+        (79, "PROCESS PID SocketTOT SocketLAST CloseTOT CloseLAST StillOPEN TREND"),
+        (61, "PROCESS PID SocketTOT SocketLAST CloseTOT StillOPEN TREND"),
         (50, "PROCESS PID SocketTOT CloseTOT StillOPEN TREND"), (40, "PROCESS PID StillOPEN TREND"),
         (24, "PROCESS PID StillOPEN"), (19, "PROCESS StillOPEN"),
     ])
@@ -138,7 +139,7 @@ import Testing
         #expect(raw.contains("\u{1B}[1;31mLOSSY"))
         #expect(
             raw.contains("\u{1B}[31m! near") && raw.contains("\u{1B}[33m^ grower")
-                && !raw.contains("m  usual "))
+                && !raw.contains("31m  usual") && !raw.contains("33m  usual"))
         // The same without colours: in words and letters.
         var plain = Self.screen(rows, reasons: loss) { $0.hasColours = false }
         let text = plain.frame(columns: 120, rows: 30).joined(separator: "\n")
@@ -170,7 +171,7 @@ import Testing
 
     /// Whatever is watched, pressed and however small: no frame is larger than the terminal, and nothing but
     /// printable characters and our own sequences is in it.
-    @Test(arguments: 1...60)
+    @Test(arguments: 1...20)
     func noFrameIsLargerThanTheTerminal(seed: Int) {
         var random = Seeded(seed)
         let keys: [ScreenKey] =
