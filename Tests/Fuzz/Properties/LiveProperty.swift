@@ -35,7 +35,7 @@ enum LiveProperty {
         var serial = 1_000
         var isCall = false
         var beside: Set<Int32> = []
-        func stamp() -> String { "audit(1700000000.\(100 + serial / 4 % 900):\(serial)): " }
+        func stamp() -> String { "audit(1700000000.\(100 + serial / 4 % 900):\(serial)):" }
         func end() {
             if serial > 1_000 { found.append((AUDIT_EOE, Array(stamp().utf8))) }
         }
