@@ -14,14 +14,15 @@ program=$folder/release/sockaudit-fuzz
 findings=$folder/findings
 kept=$PWD/Tests/Fuzz/Corpus
 targets="decode live ledger keeper small"
-# No input of one second: what takes that long is a finding. Nor may one ask for memory without end.
+# What takes so many seconds is a finding too, and so is who asks for so much memory at once.
 limits="-timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=8192"
 
 SOCKAUDIT_FUZZ=1 "$swift" build -c release --scratch-path "$folder" --product sockaudit-fuzz \
     -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing -Xswiftc -use-ld=lld
 
-# libFuzzer says where a trap was; Swift's own backtrace of the same takes a minute. A leak is not asked for after
-# each input: libauparse and Swift keep what they make once.
+# libFuzzer says where a trap was; Swift's own backtrace of the same takes a minute. Leaks are not asked for: libauparse
+# and Swift keep what they make once, and processes that share a descriptor table hold each other until they end, or the
+# run does.
 export SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
 
 # run TARGET ARGUMENT...
@@ -44,10 +45,17 @@ minimise)
         mkdir -p "$folder/corpus/$target" "$kept/$target"
         rm -rf "$folder/merged"
         mkdir "$folder/merged"
-        run "$target" -merge=1 "$folder/merged" "$kept/$target" "$folder/corpus/$target" 2>&1 | grep 'MERGE-OUTER: [0-9]* new' || :
+        run "$target" -set_cover_merge=1 -max_len=2048 "$folder/merged" "$kept/$target" "$folder/corpus/$target" 2>&1 |
+            grep -a 'MERGE-OUTER: [0-9]* new' || :
         # What was found wrong once stays, whatever else covers it.
         find "$kept/$target" -type f ! -name 'finding-*' -exec rm {} +
-        cp "$folder/merged"/* "$kept/$target/"
+        # It is cloned with everything else: the small ones, up to a share of a megabyte.
+        room=200000
+        for input in $(ls -Sr "$folder/merged"); do
+            room=$((room - $(wc -c <"$folder/merged/$input")))
+            [ "$room" -ge 0 ] || break
+            cp "$folder/merged/$input" "$kept/$target/"
+        done
         du -sb "$kept/$target"
     done
     exit

@@ -12,8 +12,12 @@ private func runFuzzer(
 /// arguments of its own where it minimises an input.
 @main
 enum Main {
-    static let target = getenv("SOCKAUDIT_FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
+    /// Unsafe: the text is copied at once.
+    static let target = unsafe getenv("SOCKAUDIT_FUZZ_TARGET").flatMap {
+        unsafe FuzzTarget(rawValue: String(cString: $0))
+    }
 
+    /// Unsafe: libFuzzer gives as many bytes as it says, for the length of the call; the words are the process's own.
     static func main() {
         guard target != nil else {
             print(

@@ -42,6 +42,7 @@ enum DecodeProperty {
         var splitter = LineSplitter()
         for start in stride(from: log.startIndex, to: log.endIndex, by: block) {
             let piece = Array(log[start..<min(start + block, log.endIndex)])
+            // The pipeline copies what it keeps of a block.
             unsafe piece.withUnsafeBufferPointer { unsafe pipeline.push(block: $0, &splitter) }
         }
         pipeline.finish(&splitter)

@@ -35,7 +35,7 @@ enum LiveProperty {
         var serial = 1_000
         var isCall = false
         var beside: Set<Int32> = []
-        func stamp() -> String { "audit(1700000000.\(100 + serial / 4 % 900):\(serial)): " }
+        func stamp() -> String { "audit(1700000000.\(100 + serial / 4 % 900):\(serial)):" }
         func end() {
             if serial > 1_000 { found.append((AUDIT_EOE, Array(stamp().utf8))) }
         }
@@ -77,6 +77,7 @@ enum LiveProperty {
         switch kind {
         case .lane:
             var lane = try FastLane(decoder: decoder, live: true)
+            // The decoders copy what they keep of a message.
             for message in messages {
                 unsafe message.text.withUnsafeBytes {
                     unsafe lane.push(type: UInt16(message.type), message: $0)
@@ -87,6 +88,7 @@ enum LiveProperty {
             transcript.counters = lane.counters
         case .auparse:
             var parser = try ParserReader(decoder: decoder)
+            // The decoders copy what they keep of a message.
             for message in messages {
                 unsafe message.text.withUnsafeBytes {
                     unsafe parser.push(type: UInt16(message.type), message: $0)
@@ -105,6 +107,8 @@ enum LiveProperty {
     // MARK: in any way
 
     /// A line is a datagram: two bytes of type, and the text. One that begins with `!` is sent without a header.
+    ///
+    /// Unsafe: C takes the ends and the bytes for the length of a call; the text is the batch's until its next message.
     private static func datagramFault(_ lines: [[UInt8]], scripts: Bool) throws(AuditError) -> String? {
         let decoder = EventDecoder(names: NameTable(), ownPid: 102, wantsScripts: scripts)
         var lane = try FastLane(decoder: decoder, live: true)
@@ -117,9 +121,9 @@ enum LiveProperty {
         for line in lines.prefix(200) {
             let datagram = Self.datagram(line)
             guard unsafe send(ends[0], datagram, datagram.count, Int32(MSG_DONTWAIT)) >= 0 else { continue }
-            let count = unsafe batch.receive(ends[1])
+            let count = batch.receive(ends[1])
             if count != 1 { return "\(count) messages of one" }
-            batch.message(0) { type, text in
+            unsafe batch.message(0) { type, text in
                 _ = unsafe (CallMaker.isForUs(text), CallMaker.process(text), CallMaker.program(text))
                 if let serial = unsafe RecordType.serial(text) { gaps.saw(serial) }
                 guard RecordType.isRead(type, titles: scripts) else { return }
@@ -134,6 +138,7 @@ enum LiveProperty {
         return events <= calls ? nil : "\(events) events of \(calls) calls"
     }
 
+    /// Unsafe: the header's bytes are copied.
     private static func datagram(_ line: [UInt8]) -> [UInt8] {
         if line.first == UInt8(ascii: "!") { return Array(line.dropFirst()) }
         var header = nlmsghdr()

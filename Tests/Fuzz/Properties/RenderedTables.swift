@@ -78,6 +78,7 @@ struct RenderedTables {
         }
     }
 
+    /// Unsafe: the text is looked at while it is there.
     private func sealFault(_ form: String, _ text: String) -> String? {
         var check = ReportCheck()
         unsafe Array(text.utf8).withUnsafeBytes { unsafe check.push($0) }

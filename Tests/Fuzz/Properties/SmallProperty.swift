@@ -26,6 +26,8 @@ enum SmallProperty {
     }
 
     /// In pieces of so many bytes, each in memory of its own.
+    ///
+    /// Unsafe: a piece is there for the length of its call.
     private static func pieces(_ bytes: [UInt8], _ cut: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
         for start in stride(from: 0, to: bytes.count, by: cut) {
             unsafe Array(bytes[start..<min(start + cut, bytes.count)]).withUnsafeBytes { unsafe body($0) }
@@ -110,6 +112,7 @@ enum SmallProperty {
         return JSONValue.parse(Array(DiffText.json(diff).utf8)) != nil ? nil : "diff's JSON cannot be read"
     }
 
+    /// Unsafe: a piece is looked at while it is there.
     private static func seals(_ bytes: [UInt8], _ cut: Int) -> String? {
         func check(_ cut: Int) -> ReportCheck {
             var check = ReportCheck()
@@ -128,6 +131,8 @@ enum SmallProperty {
     // MARK: logs
 
     /// Of journals, syslog and the kernel's own log: what comes out does not depend on how it was read.
+    ///
+    /// Unsafe: records are copied.
     private static func lines(_ bytes: [UInt8], _ cut: Int) -> String? {
         func split(_ cut: Int) -> (records: [[UInt8]], counters: LineSplitter.Counters) {
             var splitter = LineSplitter()
@@ -135,7 +140,7 @@ enum SmallProperty {
             unsafe pieces(bytes, cut) { piece in
                 unsafe splitter.push(piece.bindMemory(to: UInt8.self)) { unsafe records.append(Array($0)) }
             }
-            splitter.finish { unsafe records.append(Array($0)) }
+            unsafe splitter.finish { unsafe records.append(Array($0)) }
             return (records, splitter.counters)
         }
         let (whole, cutUp) = (split(max(1, bytes.count)), split(cut))
@@ -158,6 +163,7 @@ enum SmallProperty {
         return counts.allSatisfy { $0 >= 0 } ? nil : "a count is negative"
     }
 
+    /// Unsafe: the memory is our own, and large enough for what is said to be in it.
     private static func gzip(_ bytes: [UInt8], _ cut: Int) -> String? {
         func unpack(_ room: Int, _ piece: Int) -> (bytes: [UInt8], isDamaged: Bool)? {
             guard let stream = GzipStream(head: []) else { return nil }
@@ -184,6 +190,8 @@ enum SmallProperty {
     }
 
     /// As a file of any kind that is read here.
+    ///
+    /// Unsafe: the memory is our own, and large enough for what is said to be in it.
     private static func file(_ bytes: [UInt8], _ cut: Int) -> String? {
         let kind = Compression.of(bytes.prefix(Compression.longest))
         // Others have programs of their own.
@@ -204,17 +212,20 @@ enum SmallProperty {
         return found == text ? nil : "a file was not read as it is"
     }
 
+    /// Unsafe: C takes the name and the bytes for the length of a call.
     private static func fileDescriptor(_ bytes: [UInt8]) -> Int32? {
         let name = "/sockaudit-fuzz-\(getpid())"
-        let descriptor = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0o600)
+        let descriptor = unsafe shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else { return nil }
-        shm_unlink(name)
+        unsafe shm_unlink(name)
         _ = unsafe write(descriptor, bytes, bytes.count)
         lseek(descriptor, 0, SEEK_SET)
         return descriptor
     }
 
     /// All of an input fits into a pipe (64 KiB), so nobody waits.
+    ///
+    /// Unsafe: C takes the ends and the bytes for the length of a call.
     private static func pipeDescriptor(_ bytes: [UInt8]) -> Int32? {
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe(&ends) == 0 else { return nil }
@@ -225,6 +236,7 @@ enum SmallProperty {
 
     // MARK: texts
 
+    /// Unsafe: a text is decoded while it is there.
     private static func escapes(_ bytes: [UInt8], _ cut: Int) -> String? {
         let forms = [
             Escaping.visible(bytes), Escaping.json(bytes), Escaping.html(bytes), Escaping.label(bytes),

@@ -35,14 +35,16 @@ struct Transcript: Equatable {
         switch kind {
         case .lane:
             var lane = try FastLane(decoder: decoder)
-            read { bytes in unsafe lane.push(block: bytes, &splitter) }
+            // The decoders copy what they keep of a block.
+            unsafe read { bytes in unsafe lane.push(block: bytes, &splitter) }
             lane.finish(&splitter)
             lane.flush()
             lane.take { found += $0 }
             counters = lane.counters
         case .auparse:
             var parser = try ParserReader(decoder: decoder)
-            read { bytes in unsafe parser.push(block: bytes, &splitter) }
+            // The decoders copy what they keep of a block.
+            unsafe read { bytes in unsafe parser.push(block: bytes, &splitter) }
             parser.finish(&splitter)
             parser.pump()
             parser.flush()
