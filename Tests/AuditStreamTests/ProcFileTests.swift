@@ -78,6 +78,7 @@ import Testing
             let own = getpid()
             let files = [ProcFile(.stat, pid: own), ProcFile(.fd, pid: own), ProcFile(.processes)]
             let request = ProcFile.request(files, 3)
+            // The bytes stay for the call.
             unsafe _ = send(socket, request, request.count, 0)
             let goesOn = desk.serve()
             #expect(goesOn)
@@ -95,6 +96,7 @@ import Testing
         return passed[..<count].map { fd -> String in
             defer { close(fd) }
             var text = [CChar](repeating: 0, count: 256)
+            // C reads the text during the call alone.
             guard unsafe readlink("/proc/self/fd/\(fd)", &text, 255) > 0 else { return "?" }
             // The kernel forgets the names in net at once.
             let name = unsafe String(cString: text)
@@ -115,6 +117,7 @@ import Testing
                     request += ProcFile.bytes(UInt32(Bool.random() ? Int(getpid()) : .random(in: 0...3)))
                 }
                 if Int.random(in: 0..<8, using: &random) == 0 { request.removeLast() }
+                // The bytes stay for the call.
                 unsafe _ = send(socket, request, request.count, 0)
                 let goesOn = desk.serve()
                 #expect(goesOn)
@@ -132,6 +135,7 @@ import Testing
         try Self.withDesk { desk, socket in
             let request = ProcFile.request([ProcFile](repeating: ProcFile(.processes), count: 64), 1)
             for _ in 0..<2_000 {
+                // The bytes stay for the call.
                 unsafe _ = send(socket, request, request.count, Int32(MSG_DONTWAIT))
                 let goesOn = desk.serve()
                 #expect(goesOn)

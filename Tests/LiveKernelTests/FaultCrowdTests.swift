@@ -56,7 +56,8 @@ extension Live {
             let wanted = 100_000
             let raised = try run("prlimit", ["--nofile=\(wanted + 100):\(wanted + 100)", "true"]).code == 0
             var limit = rlimit()
-            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            // C reads or fills what it is given, and keeps nothing of it.
+            unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             let most = raised ? wanted : min(wanted, Int(clamping: limit.rlim_max) - 100)
             let (tcp, udp) = (most / 2, most * 3 / 10)
             let arguments = [

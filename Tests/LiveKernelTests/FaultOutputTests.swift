@@ -9,11 +9,12 @@ extension Live {
         /// Nothing can be said any more to whoever reads: the run ends, with the rules out.
         @Test func standardOutputIsAFullDisk() throws {
             let scratch = try Scratch()
-            try #require(mount("tmpfs", scratch.path, "tmpfs", 0, "size=64k") == 0)
-            defer { umount2(scratch.path, Int32(MNT_DETACH)) }
+            try unsafe #require(mount("tmpfs", scratch.path, "tmpfs", 0, "size=64k") == 0)
+            defer { unsafe umount2(scratch.path, Int32(MNT_DETACH)) }
             let before = try AuditState.read()
             let path = scratch.file("out")
-            let fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+            // C reads the text during the call alone.
+            let fd = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
             let watched = try Watched(options: ["--interval", "0.5"], stdout: fd)
             close(fd)
             let counter = try Counter(tcp: 3, udp: 2, unix: 1)

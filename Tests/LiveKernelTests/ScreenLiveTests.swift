@@ -171,12 +171,15 @@ private final class StuckTerminal {
     private static let number: UInt = 0x8004_5430
 
     init() throws {
-        master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        // C reads the text during the call alone.
+        master = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var (unlocked, number): (Int32, Int32) = (0, 0)
-        guard master >= 0, ioctl(master, Self.unlock, &unlocked) == 0,
-            ioctl(master, Self.number, &number) == 0
+        // C reads or fills what it is given, and keeps nothing of it.
+        guard master >= 0, unsafe ioctl(master, Self.unlock, &unlocked) == 0,
+            unsafe ioctl(master, Self.number, &number) == 0
         else { throw SupportError("/dev/ptmx: \(errno)") }
-        slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        // C reads the text during the call alone.
+        slave = unsafe open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard slave >= 0 else { throw SupportError("/dev/pts: \(errno)") }
         try resize()
     }
@@ -189,12 +192,16 @@ private final class StuckTerminal {
     func resize() throws {
         isWide.toggle()
         var size = winsize(ws_row: 60, ws_col: isWide ? 200 : 180, ws_xpixel: 0, ws_ypixel: 0)
-        guard ioctl(master, UInt(TIOCSWINSZ), &size) == 0 else { throw SupportError("TIOCSWINSZ: \(errno)") }
+        // C reads or fills what it is given, and keeps nothing of it.
+        guard unsafe ioctl(master, UInt(TIOCSWINSZ), &size) == 0 else {
+            throw SupportError("TIOCSWINSZ: \(errno)")
+        }
     }
 
     var isFull: Bool {
         var room = pollfd(fd: slave, events: Int16(POLLOUT), revents: 0)
-        return poll(&room, 1, 0) == 0
+        // As many as are given.
+        return unsafe poll(&room, 1, 0) == 0
     }
 
     /// What has been written until now.
@@ -202,8 +209,10 @@ private final class StuckTerminal {
         var all: [UInt8] = []
         var bytes = [UInt8](repeating: 0, count: 65_536)
         var waiting = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
-        while poll(&waiting, 1, 100) > 0, waiting.revents & Int16(POLLIN) != 0 {
-            let count = read(master, &bytes, bytes.count)
+        // As many as are given.
+        while unsafe poll(&waiting, 1, 100) > 0, waiting.revents & Int16(POLLIN) != 0 {
+            // No more than the buffer holds.
+            let count = unsafe read(master, &bytes, bytes.count)
             if count <= 0 { break }
             all += bytes.prefix(count)
         }

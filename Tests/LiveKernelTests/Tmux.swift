@@ -9,6 +9,7 @@ final class Tmux {
     private let socket: String
     private let scratch: Scratch
 
+    /// Its lock is held for each access.
     private final class Counter: @unchecked Sendable {
         private let lock = NSLock()
         private var last = 0

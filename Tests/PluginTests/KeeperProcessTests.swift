@@ -28,13 +28,17 @@ struct KeeperProcessTests {
             defer { for fd in [theirs, desk.ours, desk.theirs] { close(fd) } }
             link = MessageSocket(adopting: ours)
             var actions = posix_spawn_file_actions_t()
+            // Made, used and destroyed here; C copies the paths that it is given.
             unsafe posix_spawn_file_actions_init(&actions)
             let aside = [theirs, desk.theirs].map { fcntl($0, F_DUPFD_CLOEXEC, 100) }
             defer { for fd in aside { close(fd) } }
+            // Made, used and destroyed here; C copies the paths that it is given.
             unsafe posix_spawn_file_actions_adddup2(&actions, aside[0], Keeper.descriptors.link)
             unsafe posix_spawn_file_actions_adddup2(&actions, aside[1], Keeper.descriptors.desk)
             var child: pid_t = 0
+            // C reads the text during the call alone.
             let words = unsafe [strdup(Keeper.argument), nil]
+            // Made, used and destroyed here; C copies the paths that it is given.
             let code = unsafe posix_spawn(&child, Repository.sockaudit, &actions, nil, words, environ)
             pid = child
             try #require(code == 0)
@@ -44,6 +48,7 @@ struct KeeperProcessTests {
         deinit {
             link.hangUp()
             var status: Int32 = 0
+            // C reads or fills what it is given, and keeps nothing of it.
             unsafe _ = waitpid(pid, &status, 0)
         }
 
@@ -151,6 +156,6 @@ struct KeeperProcessTests {
     ])
     func aBadOrderEndsIt(_ bytes: [UInt8]) throws {
         let keeper = try Running(bytes)
-        #expect(throws: Late.self) { try keeper.answer() }
+        #expect(throws: SupportError.self) { try keeper.answer() }
     }
 }

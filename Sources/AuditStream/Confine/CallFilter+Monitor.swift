@@ -44,7 +44,7 @@ extension CallFilter {
             architecture: audit_machine_to_elf(machine),
             calls.compactMap { name, condition in
                 // Each architecture has only some of the older ones.
-                let number = audit_name_to_syscall(name, machine)
+                let number = unsafe audit_name_to_syscall(name, machine)
                 return number < 0 ? nil : (UInt32(number), condition)
             })
     }

@@ -104,6 +104,7 @@ public struct CallFilter {
         let count = UInt16(program.count)
         // Without privileges of its own a process must give up those of others first.
         let result =
+            // The bytes stay for the call.
             sockaudit_no_new_privileges() != 0
             ? -1
             : unsafe program.withUnsafeMutableBufferPointer {

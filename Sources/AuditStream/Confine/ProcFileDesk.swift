@@ -13,7 +13,8 @@ public struct ProcFileDesk: ~Copyable {
 
     public init(adopting descriptor: Int32) {
         self.descriptor = descriptor
-        proc = Glibc.open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // C reads the text during the call alone.
+        proc = unsafe Glibc.open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
@@ -29,6 +30,7 @@ public struct ProcFileDesk: ~Copyable {
         var bytes = [UInt8](repeating: 0, count: 4 + 9 * ProcFile.batch + 1)
         for _ in 0..<Self.turn {
             var passed: Int32 = -1
+            // The bytes stay for the call.
             let count = unsafe bytes.withUnsafeMutableBytes { raw in
                 // Written by the kernel before it returns.
                 SystemText.retrying {
@@ -63,6 +65,7 @@ public struct ProcFileDesk: ~Copyable {
             if fd >= 0 { opened.append(fd) }
         }
         words += texts
+        // The bytes stay for the call.
         _ = unsafe words.withUnsafeBytes { raw in
             // Read by the kernel before it returns; there are no more than a batch.
             unsafe sockaudit_send_batch(
@@ -73,7 +76,7 @@ public struct ProcFileDesk: ~Copyable {
     /// - Returns: how it begins; nothing when it cannot be read.
     private static func read(_ fd: Int32) -> [UInt8] {
         defer { close(fd) }
-        return [UInt8](unsafeUninitializedCapacity: ProcFile.longestText) { buffer, count in
+        return unsafe [UInt8](unsafeUninitializedCapacity: ProcFile.longestText) { buffer, count in
             // Written by the kernel before it returns.
             count = max(
                 0, unsafe SystemText.retrying { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) })
@@ -88,7 +91,7 @@ public struct ProcFileDesk: ~Copyable {
             return -1
         }
         // Numbers and names of folders: there is no link on the way that could lead out of /proc.
-        return openat(proc, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+        return unsafe openat(proc, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
     }
 
     private func openNamed(_ index: Int) -> Int32 {
@@ -96,8 +99,10 @@ public struct ProcFileDesk: ~Copyable {
             errno = EACCES
             return -1
         }
-        let fd = Glibc.open(named[index], O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        // C reads the text during the call alone.
+        let fd = unsafe Glibc.open(named[index], O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         var info = stat()
+        // C reads or fills what it is given, and keeps nothing of it.
         guard fd >= 0, unsafe fstat(fd, &info) != 0 || info.st_mode & S_IFMT != S_IFREG else { return fd }
         close(fd)
         errno = EACCES

@@ -28,16 +28,18 @@ public enum ProcFiles {
 
     /// As open(2) to read; -1 with errno. The caller closes it.
     public static func open(_ path: String) -> Int32 {
-        guard unsafe desk >= 0 else { return Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+        guard unsafe desk >= 0 else { return unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) }
         let file: ProcFile
         if let known = ProcFile(path: path) {
             file = known
+            // One thread.
         } else if let index = unsafe named.firstIndex(of: path) {
             file = ProcFile(.named, pid: Int32(index))
         } else {
             errno = EACCES
             return -1
         }
+        // One thread.
         if unsafe ready[file] == nil { request([file]) }
         let answer = unsafe ready.removeValue(forKey: file) ?? -EIO
         if answer >= 0 { return answer }
@@ -94,6 +96,7 @@ public enum ProcFiles {
         var passed = [Int32](repeating: -1, count: ProcFile.batch)
         while true {
             var arrived = 0
+            // The bytes stay for the call.
             let count = unsafe answer.withUnsafeMutableBytes { raw in
                 // Both are written by the kernel before it returns, and have room for a whole batch.
                 SystemText.retrying {
@@ -112,11 +115,13 @@ public enum ProcFiles {
             var rest = answer[(4 + 4 * files.count)..<count]
             for (index, file) in files.enumerated() {
                 let code = Int32(bitPattern: ProcFile.word(answer[(4 + 4 * index)..<(8 + 4 * index)]))
+                // One thread.
                 if code < 0 {
                     let text = rest.prefix(Int(-code))
                     unsafe texts[file] = text
                     rest = rest.dropFirst(text.count)
                 } else if code > 0 {
+                    // One thread.
                     unsafe ready[file] = -code
                 } else if let fd = fds.popFirst() {
                     unsafe ready[file] = fd
@@ -130,6 +135,7 @@ public enum ProcFiles {
     }
 
     private static func fail(_ files: [ProcFile], _ code: Int32) {
+        // One thread.
         for file in files { unsafe ready[file] = -code }
     }
 
@@ -137,10 +143,12 @@ public enum ProcFiles {
     public static func pair() throws(AuditError) -> (ours: Int32, theirs: Int32) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
+        // Two descriptors are written, and there is room for two.
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
         }
         var limit = timeval(tv_sec: patience, tv_usec: 0)
+        // C reads or fills what it is given, and keeps nothing of it.
         unsafe setsockopt(
             ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         return (ends[0], ends[1])

@@ -39,24 +39,27 @@ public struct RawTerminal: ~Copyable {
     public mutating func enter() {
         guard keyboard >= 0 else { return }
         var now = termios()
-        guard tcgetattr(keyboard, &now) == 0 else { return }
+        // C reads or fills what it is given, and keeps nothing of it.
+        guard unsafe tcgetattr(keyboard, &now) == 0 else { return }
         if before == nil { before = now }
         now.c_lflag &= ~tcflag_t(ICANON | ECHO)
         // Not fewer: who reads after we were stopped would take nothing for the end of its input, as a shell does.
         Self.set(&now, VMIN, 1)
         Self.set(&now, VTIME, 0)
-        tcsetattr(keyboard, TCSANOW, &now)
+        unsafe tcsetattr(keyboard, TCSANOW, &now)
     }
 
     /// Puts it back. Never waits for what has been written: that may be for ever.
     public mutating func leave() {
         guard var old = before else { return }
         before = nil
-        tcsetattr(keyboard, TCSANOW, &old)
+        // C reads or fills what it is given, and keeps nothing of it.
+        unsafe tcsetattr(keyboard, TCSANOW, &old)
     }
 
     deinit {
-        if var old = before { tcsetattr(keyboard, TCSANOW, &old) }
+        // C reads or fills what it is given, and keeps nothing of it.
+        if var old = before { unsafe tcsetattr(keyboard, TCSANOW, &old) }
         if keyboard >= 0 { close(keyboard) }
     }
 
@@ -64,13 +67,14 @@ public struct RawTerminal: ~Copyable {
     public func read() -> [UInt8] {
         guard polled >= 0, Self.isForeground else { return [] }
         var bytes = [UInt8](repeating: 0, count: 256)
-        let count = SystemText.retrying { Glibc.read(keyboard, &bytes, bytes.count) }
+        // No more than the buffer holds.
+        let count = SystemText.retrying { unsafe Glibc.read(keyboard, &bytes, bytes.count) }
         return Array(bytes.prefix(max(0, count)))
     }
 
     private static func set(_ settings: inout termios, _ index: Int32, _ value: cc_t) {
         // An array of C, which Swift sees as a tuple.
-        withUnsafeMutableBytes(of: &settings.c_cc) { $0[Int(index)] = value }
+        unsafe withUnsafeMutableBytes(of: &settings.c_cc) { unsafe $0[Int(index)] = value }
     }
 
     /// The terminal that a descriptor leads to, opened once more so that reading and writing never wait: set on
@@ -79,7 +83,7 @@ public struct RawTerminal: ~Copyable {
     /// - Returns: nil where it is no terminal, or is not ours to open.
     public static func opened(_ descriptor: Int32, _ mode: Int32 = O_WRONLY) -> Int32? {
         guard isatty(descriptor) == 1 else { return nil }
-        let fd = open("/proc/self/fd/\(descriptor)", mode | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        let fd = unsafe open("/proc/self/fd/\(descriptor)", mode | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
         return fd >= 0 ? fd : nil
     }
 }

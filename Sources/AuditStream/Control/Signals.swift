@@ -52,11 +52,11 @@ public struct Signals: ~Copyable {
     /// - Parameter descriptor: ``descriptor`` of the one instance.
     public static func watchTerminal(_ isWatched: Bool, on descriptor: Int32) {
         var extra = terminals
-        if isWatched { pthread_sigmask(SIG_BLOCK, &extra, nil) }
+        if isWatched { unsafe pthread_sigmask(SIG_BLOCK, &extra, nil) }
         var all = requests
-        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { sigaddset(&all, number) } }
-        signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-        if !isWatched { pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
+        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { unsafe sigaddset(&all, number) } }
+        unsafe signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        if !isWatched { unsafe pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
     }
 
     /// Stops this process as Ctrl-Z does, and comes back when somebody has it go on. In a process group that
@@ -64,8 +64,9 @@ public struct Signals: ~Copyable {
     public static func stopOurselves() {
         var stop = members([SIGTSTP])
         kill(getpid(), SIGTSTP)
-        pthread_sigmask(SIG_UNBLOCK, &stop, nil)
-        pthread_sigmask(SIG_BLOCK, &stop, nil)
+        // C reads and fills the set that it is given.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &stop, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
 
     /// Keeps what is asked for from now on until someone can read it: auditd hands a HUP to a plugin that it

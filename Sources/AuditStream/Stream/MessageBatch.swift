@@ -114,6 +114,7 @@ public enum NetlinkTable {
             close(fd)
             return nil
         }
+        // Opened, read and closed here.
         defer { unsafe fclose(file) }
         var line = [CChar](repeating: 0, count: 512)
         while unsafe fgets(&line, Int32(line.count), file) != nil {

@@ -21,7 +21,8 @@ public enum ProcAccess {
         var files: [Int32] = []
         defer { for file in files { close(file) } }
         for _ in 0..<wanted {
-            let file = open(own, O_RDONLY | O_CLOEXEC)
+            // C reads the text during the call alone.
+            let file = unsafe open(own, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { throw refusal(errno) }
             files.append(file)
         }
@@ -41,7 +42,7 @@ public enum ProcAccess {
 
     /// What keeps us from reading /proc now, in words for a table; nil when nothing does.
     static func trouble() -> String? {
-        let file = open(own, O_RDONLY | O_CLOEXEC)
+        let file = unsafe open(own, O_RDONLY | O_CLOEXEC)
         if file >= 0 {
             close(file)
             return nil

@@ -281,6 +281,7 @@ public struct ProcScanner {
     private static func openFolder(_ path: String) -> OpaquePointer? {
         let fd = ProcFiles.open(path)
         guard fd >= 0 else { return nil }
+        // Opened, read and closed here.
         let directory = unsafe fdopendir(fd)
         if unsafe directory == nil { close(fd) }
         return unsafe directory

@@ -61,6 +61,7 @@ struct KeeperLink: ~Copyable {
     private static func start(
         _ end: borrowing MessageSocket, _ desk: Int32
     ) throws(AuditError) -> Int32 {
+        // Made, used and destroyed here; C copies the paths that it is given.
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }

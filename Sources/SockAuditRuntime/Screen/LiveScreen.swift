@@ -53,7 +53,8 @@ struct LiveScreen: ~Copyable {
     }
 
     private static func variable(_ name: String) -> String {
-        getenv(name).map { String(cString: $0) } ?? ""
+        // Nobody in this process changes its environment.
+        unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
     }
 
     deinit { Signals.watchTerminal(false, on: signals) }
