@@ -9,9 +9,6 @@ public enum ProcAccess {
     /// How many files a look takes at once, and some to spare.
     private static let wanted = 4
 
-    /// Whether there is such a process, whatever /proc shows: getpgid(2) asks for no rights.
-    static func exists(_ pid: Int32) -> Bool { getpgid(pid) >= 0 || errno != ESRCH }
-
     /// Ends a run before it begins that could not look at processes. Call it with all descriptors open
     /// that the run keeps.
     ///
@@ -42,11 +39,8 @@ public enum ProcAccess {
 
     /// What keeps us from reading /proc now, in words for a table; nil when nothing does.
     static func trouble() -> String? {
-        let file = unsafe open(own, O_RDONLY | O_CLOEXEC)
-        if file >= 0 {
-            close(file)
-            return nil
-        }
+        // By its number, and as all other files of /proc are read.
+        if SmallFile.read("/proc/\(getpid())/stat", limit: 4_096) != nil { return nil }
         switch errno {
         case EMFILE, ENFILE: return "no more files may be open (ulimit -n)"
         case ENOENT, ENOTDIR: return "/proc is not mounted"

@@ -161,7 +161,7 @@ public struct ProcScanner {
     /// - Returns: also whether it was asleep, with one thread, before its descriptors were read.
     private func read(_ pid: Int32, asksBusy: Bool) -> (scan: ProcessScan, isAsleep: Bool) {
         guard let stat = Self.stat(pid) else {
-            return (ProcessScan(presence: ProcAccess.exists(pid) ? .unreadable : .gone), false)
+            return (ProcessScan(presence: SharedTable.exists(pid) ? .unreadable : .gone), false)
         }
         if stat.isDead && stat.threads <= 1 { return (ProcessScan(presence: .gone), false) }
         var scan = ProcessScan(
@@ -170,7 +170,7 @@ public struct ProcScanner {
         // A main thread that ended before the others has no descriptors any more: ask another one.
         let folder = stat.isDead ? Self.livingTask(pid) : "/proc/\(pid)/fd"
         guard let folder, let sockets = Self.sockets(folder, &scan) else {
-            if errno == ENOENT || errno == ESRCH, !ProcAccess.exists(pid) { scan.presence = .gone }
+            if errno == ENOENT || errno == ESRCH, !SharedTable.exists(pid) { scan.presence = .gone }
             return (scan, false)
         }
         scan.presence = .alive(sockets: sockets)
