@@ -40,7 +40,9 @@ import Testing
         #expect(read.monitor == 99 && read.auditedSince == 6 && read.settings == order.settings)
     }
 
-    @Test(arguments: [ExecutableFinder.Answer.files([[47, 0x80], [47]]), .all(because: "a glob"), .files([])])
+    @Test(arguments: [
+        ExecutableFinder.Answer.files([[47, 0x80], [47]]), .all(because: "a glob"), .files([]),
+    ])
     func answersArrive(_ answer: ExecutableFinder.Answer) throws {
         var out = WireWriter(KeeperMessage.done)
         answer.encode(to: &out)

@@ -10,7 +10,9 @@ extension CallFilter {
     ///   - links: the sockets on which it may send messages.
     ///   - machine: whose numbers they are; ours if nil.
     /// - Throws: on a machine whose calls libaudit does not know.
-    public static func monitor(pid: Int32, links: [Int32], machine: Int32? = nil) throws(AuditError) -> CallFilter {
+    public static func monitor(
+        pid: Int32, links: [Int32], machine: Int32? = nil
+    ) throws(AuditError) -> CallFilter {
         let sends: [(String, Condition?)] = [
             // To whom the socket is connected, and to nobody else.
             ("sendto", .zero(argument: 4)),
@@ -33,7 +35,9 @@ extension CallFilter {
         return try filter((plain + more).map { ($0, nil) } + limited(pid) + [netlink], machine)
     }
 
-    private static func filter(_ calls: [(String, Condition?)], _ machine: Int32?) throws(AuditError) -> CallFilter {
+    private static func filter(
+        _ calls: [(String, Condition?)], _ machine: Int32?
+    ) throws(AuditError) -> CallFilter {
         let machine = machine ?? audit_detect_machine()
         guard machine >= 0 else { throw refusal(ENOSYS) }
         return CallFilter(
