@@ -15,6 +15,14 @@ UNITDIR=${UNITDIR:-$PREFIX/lib/systemd/system}
 SBINDIR=$PREFIX/sbin LIBDIR=$PREFIX/lib/sockaudit
 SHARE=$PREFIX/share DOC=$PREFIX/share/doc/sockaudit
 
+# Where README's links look for them, but what is for developers.
+pages() {
+    for page in "$root"/docs/*.md "$root"/docs/*.json; do
+        page=docs/${page##*/}
+        [ "$page" = docs/architecture.md ] || echo "$page|$DOC/$page|644"
+    done
+}
+
 # source | place | mode | conf: an administrator's file
 list() {
     cat <<LIST
@@ -32,8 +40,8 @@ packaging/sockaudit.logrotate|$SYSCONFDIR/logrotate.d/sockaudit|644|conf
 contrib/plugin/sockaudit.conf|$SYSCONFDIR/audit/plugins.d/sockaudit.conf|640|conf
 contrib/plugin/plugin.conf|$SYSCONFDIR/sockaudit/plugin.conf|644|conf
 README.md|$DOC/README.md|644
-docs/fleet.md|$DOC/fleet.md|644
-docs/table.schema.json|$DOC/table.schema.json|644
+CHANGELOG.md|$DOC/changelog|644
+$(pages)
 rules/30-sockaudit.rules|$DOC/examples/30-sockaudit.rules|644
 :rules|$DOC/examples/30-sockaudit-plugin.rules|644
 contrib/prometheus/sockaudit.rules.yml|$DOC/examples/prometheus-rules.yml|644
@@ -101,7 +109,7 @@ uninstall)
         rm -f "$DESTDIR$place"
     done
     # Folders that are ours alone, where nothing else is in them.
-    for folder in "$LIBDIR" "$DOC/examples" "$DOC" "$SYSCONFDIR/sockaudit"; do
+    for folder in "$LIBDIR" "$DOC/examples" "$DOC/docs" "$DOC" "$SYSCONFDIR/sockaudit"; do
         rmdir "$DESTDIR$folder" 2>/dev/null || :
     done
     ;;

@@ -3,7 +3,7 @@ import ArgumentParser
 /// The program as a command line; each subcommand has a file of its own.
 public struct SockAudit: ParsableCommand {
     /// Raised with each release; also in every package.
-    public static let version = "0.1.0"
+    public static let version = "1.0.0"
 
     public static let configuration = CommandConfiguration(
         commandName: "sockaudit",

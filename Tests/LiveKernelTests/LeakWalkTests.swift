@@ -102,7 +102,7 @@ struct LeakRow: Decodable {
     var pid: Int32
     var grows: Bool
     var growthPerMinute: Double?
-    var limit: Int?
+    var descriptorLimit: Int?
     var secondsToLimit: Double?
     var leaks: [LeakLine]
     var leaksTotal, leaksCloseWait, leaksUnreadable: Int
@@ -227,7 +227,7 @@ extension Live {
             #expect(
                 row.leaks.dropLast().allSatisfy { $0.thread == "orders" && $0.serial != nil && $0.uid == 0 })
             #expect(Set(row.leaks.map(\.serial)).count == 61, "each by a call of its own")
-            #expect(row.limit ?? 0 > 60)
+            #expect(row.descriptorLimit ?? 0 > 60)
             try leaky.end()
             _ = try watched.stop()
         }

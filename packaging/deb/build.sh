@@ -30,7 +30,7 @@ doc=$tree/usr/share/doc/sockaudit
 install -m 644 "$here/copyright" "$doc/copyright"
 sed -e "s/@VERSION@/$version/" -e "s/@DATE@/$(date -u -R -d "@$SOURCE_DATE_EPOCH")/" "$here/changelog" |
     gzip -9n >"$doc/changelog.Debian.gz"
-gzip -9n "$doc/README.md" "$doc/fleet.md" "$tree"/usr/share/man/man8/*.8
+gzip -9n "$doc/README.md" "$doc/changelog" "$tree"/usr/share/man/man8/*.8
 chmod 644 "$doc"/*.gz "$tree"/usr/share/man/man8/*.gz
 install -d -m 755 "$tree/usr/share/lintian/overrides"
 install -m 644 "$here/lintian-overrides" "$tree/usr/share/lintian/overrides/sockaudit"

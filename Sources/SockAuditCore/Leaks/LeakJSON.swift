@@ -7,7 +7,6 @@ enum LeakJSON {
             text += ",\"growth_per_minute\":\(number(growth.perMinute))"
             text += ",\"others_growth_per_minute\":\(number(growth.othersPerMinute))"
             text += ",\"grows\":\(growth.isSteady)"
-            text += ",\"limit\":\(row.descriptorLimit > 0 ? "\(row.descriptorLimit)" : "null")"
             text += ",\"seconds_to_limit\":\(number(growth.secondsToLimit))"
         }
         if let open = row.openSockets {

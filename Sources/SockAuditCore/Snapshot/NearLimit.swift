@@ -54,6 +54,6 @@ public enum NextLook {
     }
 
     private static func say(_ row: Row, _ what: String) -> String {
-        "next: \(Escaping.visible(row.name)) (\(row.pid)) \(what): ls -l /proc/\(row.pid)/fd; ss -ap | grep pid=\(row.pid),\n"
+        "next: \(Escaping.visible(row.name)) (\(row.pid)) \(what): \(row.openSockets == nil ? "--leaks tells which; " : "")ls -l /proc/\(row.pid)/fd; ss -ap | grep pid=\(row.pid),\n"
     }
 }

@@ -12,7 +12,7 @@ struct SampleRun {
         head.host = last.head.host
         head.kernel = last.head.kernel
         head.boot = "5f0c9bb4-4a3c-4e0e-9f5e-0c5b3f3f5f8e"
-        head.version = "0.1.0"
+        head.version = "1.0.0"
         head.source = last.head.source
         head.started = last.head.started
         head.rules = ["socket", "close", "close_range", "execve"].map {

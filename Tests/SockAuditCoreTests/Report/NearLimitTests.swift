@@ -54,7 +54,7 @@ import Testing
         let rows = [row(1, open: 500, grown: 5), row(2, open: 100, grown: 9), row(3, open: 900, grown: 9)]
         #expect(
             next(rows)
-                == "next: srv\\x1b (3) holds 900 sockets; in this interval 9 more came than were closed: ls -l /proc/3/fd; ss -ap | grep pid=3,\n"
+                == "next: srv\\x1b (3) holds 900 sockets; in this interval 9 more came than were closed: --leaks tells which; ls -l /proc/3/fd; ss -ap | grep pid=3,\n"
         )
         #expect(
             next(rows + [row(4, accepted: 150, acceptedGrown: 10)])?.contains(

@@ -9,7 +9,7 @@ import Testing
         head.host = "web1"
         head.kernel = "6.18.1"
         head.boot = "5f0c9bb4-4a3c-4e0e-9f5e-0c5b3f3f5f8e"
-        head.version = "0.1.0"
+        head.version = "1.0.0"
         head.source = "multicast"
         head.mode = "standard"
         head.started = Samples.time - 21_000
