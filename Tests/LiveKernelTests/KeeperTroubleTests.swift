@@ -54,7 +54,7 @@ extension Live {
             _ = try child.errLine("sockaudit: watching")
             let status = try String(contentsOfFile: "/proc/\(child.pid)/status", encoding: .utf8)
             let wanted = String(1 << 2 | 1 << 19, radix: 16)
-            #expect(status.contains("CapEff:\t000000\(wanted)\n"), "\(status)")
+            #expect(status.contains("CapEff:\t00000000000\(wanted)\n"), "\(status)")
             #expect(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"))
             child.signal(SIGTERM)
             #expect([0, 4].contains(try child.wait(30)), "\(child.err)")

@@ -1,6 +1,7 @@
 import AuditStream
 import Foundation
 import SockAuditCore
+import TestSupport
 import Testing
 
 @testable import SockAuditRuntime
@@ -52,8 +53,7 @@ import Testing
 
     @Test func theVocabularyIsFixed() throws {
         #expect(Self.vocabulary.map(\.0) == [1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 30, 31])
-        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Sources/SockAuditRuntime/Keeper")
+        let sources = URL(fileURLWithPath: Repository.path + "/Sources/SockAuditRuntime/Keeper")
         let source = { (name: String) in
             try String(contentsOf: sources.appendingPathComponent(name), encoding: .utf8)
         }

@@ -79,7 +79,7 @@ public struct ProcFileDesk: ~Copyable {
         return unsafe [UInt8](unsafeUninitializedCapacity: ProcFile.longestText) { buffer, count in
             // Written by the kernel before it returns.
             count = max(
-                0, unsafe SystemText.retrying { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) })
+                0, SystemText.retrying { unsafe Glibc.read(fd, buffer.baseAddress, buffer.count) })
         }
     }
 

@@ -6,7 +6,7 @@ import SockAuditCore
 public struct ProcScanner {
     let clock: Clock
     private let names: NameTable
-    private let memory = ScanMemory()
+    let memory = ScanMemory()
     private let readsUnits: Bool
 
     /// - Parameter readsUnits: whether ``probe(_:)`` tells units and containers too.
@@ -125,22 +125,6 @@ public struct ProcScanner {
     /// Begins a look at all processes. From then on a process that has not run since it was last read
     /// is not read again; before the first call every one is.
     public func beginLook() { memory.beginLook() }
-
-    /// So many processes are best looked at in a row: see ``prepare(_:)``.
-    public static let chunk = 64
-
-    /// What ``scan(_:afresh:)`` of each of these will read, in few requests.
-    public func prepare(_ pids: ArraySlice<Int32>) {
-        ProcFiles.drop()
-        guard ProcFiles.areAsked else { return }
-        var unknown = pids[...]
-        if memory.isInUse {
-            ProcFiles.prefetch(pids.map { "/proc/\($0)/schedstat" })
-            unknown = pids.filter { !memory.knows($0) }[...]
-            ProcFiles.drop()
-        }
-        ProcFiles.prefetch(unknown.flatMap { ["/proc/\($0)/stat", "/proc/\($0)/fd"] })
-    }
 
     /// One process's sockets and whether it lives.
     ///
