@@ -62,11 +62,11 @@ public final class Scratch {
 
 /// Waits for a condition, never for a time.
 public func eventually(
-    _ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool
+    _ what: @autoclosure () throws -> String, within seconds: Double = 60, _ condition: () throws -> Bool
 ) throws {
     let limit = Date().addingTimeInterval(seconds)
     while try !condition() {
-        if Date() > limit { throw SupportError("not within \(Int(seconds)) s: \(what())") }
+        if Date() > limit { throw SupportError("not within \(Int(seconds)) s: \(try what())") }
         usleep(20_000)
     }
 }
