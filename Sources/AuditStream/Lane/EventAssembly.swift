@@ -149,8 +149,12 @@ struct EventAssembly: ~Copyable {
         for index in head..<tail { body(events[Int(order[index].place)].event) }
     }
 
+    /// - Parameter place: one that ``begin(_:seconds:_:_:)`` or ``find(_:_:_:)`` gave out.
     @inline(__always)
-    func isBuilding(_ place: Int) -> Bool { events[place].state == .building }
+    func isBuilding(_ place: Int) -> Bool {
+        // There was such a place, and there are never fewer.
+        unsafe events[unchecked: place].state == .building
+    }
 
     /// - Returns: the new event's place.
     @inline(__always)
