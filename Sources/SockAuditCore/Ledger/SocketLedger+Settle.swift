@@ -171,7 +171,10 @@ extension SocketLedger {
         for (slot, account) in current where !account.hasEnded {
             account.descriptors.settled(before: now)
             // Not in scope, and nothing to tell if it comes into it: its next event finds it again.
-            if !account.inScope && account.descriptors.isBlank { current[slot] = nil }
+            guard !account.inScope && account.descriptors.isBlank else { continue }
+            // Those that share a table hold each other.
+            account.leaveShare()
+            current[slot] = nil
         }
         return result
     }

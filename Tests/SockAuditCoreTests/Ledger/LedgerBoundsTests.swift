@@ -26,6 +26,20 @@ import Testing
 
     private func sum(_ rows: [Row]) -> Figures { rows.reduce(into: Figures()) { $0 += $1.figures } }
 
+    /// Members of a shared table hold each other: who is let go must have left it.
+    @Test func whoSharesATableAndIsNotInScopeIsLetGo() {
+        let bench = Bench(scope: ["nginx"])
+        (bench.comm, bench.exe) = ("other", "/opt/other")
+        for pid: Int32 in [10, 11] { bench.start(pid, comm: "other") }
+        bench.socket(10, 3)
+        bench.call(10, .fork(child: 11, sharesFiles: true))
+        let slot = SocketLedger.Slot(node: .none, pid: 11)
+        weak var child = bench.ledger.current[slot]
+        #expect(child?.share != nil)
+        bench.look([10: bench.scan(10, [3: 7]), 11: bench.scan(11, [:])])
+        #expect(bench.ledger.current[slot] == nil && child == nil)
+    }
+
     @Test func shortProcessesOfManyNames() {
         let count = 60_000
         for number in 0..<count {
