@@ -39,24 +39,27 @@ public struct RawTerminal: ~Copyable {
     public mutating func enter() {
         guard keyboard >= 0 else { return }
         var now = termios()
-        guard tcgetattr(keyboard, &now) == 0 else { return }
+        // C reads and fills the settings that it is given, here and below.
+        guard unsafe tcgetattr(keyboard, &now) == 0 else { return }
         if before == nil { before = now }
         now.c_lflag &= ~tcflag_t(ICANON | ECHO)
         // Not fewer: who reads after we were stopped would take nothing for the end of its input, as a shell does.
         Self.set(&now, VMIN, 1)
         Self.set(&now, VTIME, 0)
-        tcsetattr(keyboard, TCSANOW, &now)
+        unsafe tcsetattr(keyboard, TCSANOW, &now)
     }
 
     /// Puts it back. Never waits for what has been written: that may be for ever.
     public mutating func leave() {
         guard var old = before else { return }
         before = nil
-        tcsetattr(keyboard, TCSANOW, &old)
+        // C reads the settings that it is given.
+        unsafe tcsetattr(keyboard, TCSANOW, &old)
     }
 
     deinit {
-        if var old = before { tcsetattr(keyboard, TCSANOW, &old) }
+        // C reads the settings that it is given.
+        if var old = before { unsafe tcsetattr(keyboard, TCSANOW, &old) }
         if keyboard >= 0 { close(keyboard) }
     }
 
@@ -64,13 +67,14 @@ public struct RawTerminal: ~Copyable {
     public func read() -> [UInt8] {
         guard polled >= 0, Self.isForeground else { return [] }
         var bytes = [UInt8](repeating: 0, count: 256)
-        let count = SystemText.retrying { Glibc.read(keyboard, &bytes, bytes.count) }
+        // No more than the size of what is filled.
+        let count = SystemText.retrying { unsafe Glibc.read(keyboard, &bytes, bytes.count) }
         return Array(bytes.prefix(max(0, count)))
     }
 
     private static func set(_ settings: inout termios, _ index: Int32, _ value: cc_t) {
         // An array of C, which Swift sees as a tuple.
-        withUnsafeMutableBytes(of: &settings.c_cc) { $0[Int(index)] = value }
+        unsafe withUnsafeMutableBytes(of: &settings.c_cc) { unsafe $0[Int(index)] = value }
     }
 
     /// The terminal that a descriptor leads to, opened once more so that reading and writing never wait: set on

@@ -25,10 +25,11 @@ public struct Signals: ~Copyable {
         var old = sigset_t()
         // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
         signal(SIGPIPE, SIG_IGN)
-        guard pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
+        guard unsafe pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "Signals could not be blocked.")
         }
-        let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        // C reads and fills the set that it is given.
+        let fd = unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard fd >= 0 else {
             throw AuditError(.socketFailed, errno: errno, "No descriptor for signals could be made.")
         }
@@ -40,8 +41,9 @@ public struct Signals: ~Copyable {
 
     private static func members(_ numbers: [Int32]) -> sigset_t {
         var set = sigset_t()
-        sigemptyset(&set)
-        for number in numbers { sigaddset(&set, number) }
+        // C reads and fills the set that it is given.
+        unsafe sigemptyset(&set)
+        for number in numbers { unsafe sigaddset(&set, number) }
         return set
     }
 
@@ -50,11 +52,12 @@ public struct Signals: ~Copyable {
     /// - Parameter descriptor: ``descriptor`` of the one instance.
     public static func watchTerminal(_ isWatched: Bool, on descriptor: Int32) {
         var extra = terminals
-        if isWatched { pthread_sigmask(SIG_BLOCK, &extra, nil) }
+        // C reads and fills the sets that it is given.
+        if isWatched { unsafe pthread_sigmask(SIG_BLOCK, &extra, nil) }
         var all = requests
-        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { sigaddset(&all, number) } }
-        signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-        if !isWatched { pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
+        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { unsafe sigaddset(&all, number) } }
+        _ = unsafe signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        if !isWatched { unsafe pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
     }
 
     /// Stops this process as Ctrl-Z does, and comes back when somebody has it go on. In a process group that
@@ -62,15 +65,16 @@ public struct Signals: ~Copyable {
     public static func stopOurselves() {
         var stop = members([SIGTSTP])
         kill(getpid(), SIGTSTP)
-        pthread_sigmask(SIG_UNBLOCK, &stop, nil)
-        pthread_sigmask(SIG_BLOCK, &stop, nil)
+        // C reads the set that it is given.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &stop, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
 
     /// Keeps what is asked for from now on until someone can read it: auditd hands a HUP to a plugin that it
     /// has only just started, and that would end it.
     public static func hold() {
         var set = requests
-        pthread_sigmask(SIG_BLOCK, &set, nil)
+        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
     /// Daemons ignore signals, and what they start inherits that: an ignored one would never arrive, and
@@ -87,14 +91,16 @@ public struct Signals: ~Copyable {
     deinit {
         close(descriptor)
         var old = previous
-        pthread_sigmask(SIG_SETMASK, &old, nil)
+        // C reads the set that it is given.
+        unsafe pthread_sigmask(SIG_SETMASK, &old, nil)
     }
 
     /// The next pending request, without waiting.
     public func next() -> Request {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
-        guard SystemText.retrying({ read(descriptor, &info, size) }) == size else { return .none }
+        // No more than the size of what is filled.
+        guard SystemText.retrying({ unsafe read(descriptor, &info, size) }) == size else { return .none }
         switch Int32(info.ssi_signo) {
         case SIGHUP: return .reopen
         case SIGWINCH: return .resized

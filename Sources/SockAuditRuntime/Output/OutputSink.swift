@@ -124,7 +124,7 @@ public struct OutputSink: ~Copyable {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             let left = limit - Clock.steady()
             if isClogged { _ = poll(nil, 0, Self.pause) }
-            guard left > 0, SystemText.retrying({ poll(&room, 1, Int32(left)) }) > 0 else { return }
+            guard left > 0, SystemText.retrying({ unsafe poll(&room, 1, Int32(left)) }) > 0 else { return }
         }
     }
 

@@ -173,7 +173,8 @@ private struct FollowLoop {
         let tables = reader.tables
         guard tables.hasScreen, !isOver else { return }
         var keys = pollfd(fd: tables.keys, events: Int16(POLLIN), revents: 0)
-        let ready = SystemText.retrying { poll(&keys, 1, 0) }
+        // The kernel writes one answer into the one place.
+        let ready = SystemText.retrying { unsafe poll(&keys, 1, 0) }
         if try tables.turn(keys: ready > 0 ? keys.revents : 0, until: deadline) { hasEnded = true }
     }
 

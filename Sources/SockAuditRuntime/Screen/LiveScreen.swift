@@ -53,7 +53,8 @@ struct LiveScreen: ~Copyable {
     }
 
     private static func variable(_ name: String) -> String {
-        getenv(name).map { String(cString: $0) } ?? ""
+        // Copied at once; nobody sets variables here.
+        unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
     }
 
     deinit { Signals.watchTerminal(false, on: signals) }
