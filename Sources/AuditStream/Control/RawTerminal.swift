@@ -39,7 +39,7 @@ public struct RawTerminal: ~Copyable {
     public mutating func enter() {
         guard keyboard >= 0 else { return }
         var now = termios()
-        // C reads or fills what it is given, and keeps nothing of it.
+        // C reads and fills the settings that it is given, here and below.
         guard unsafe tcgetattr(keyboard, &now) == 0 else { return }
         if before == nil { before = now }
         now.c_lflag &= ~tcflag_t(ICANON | ECHO)
@@ -53,12 +53,12 @@ public struct RawTerminal: ~Copyable {
     public mutating func leave() {
         guard var old = before else { return }
         before = nil
-        // C reads or fills what it is given, and keeps nothing of it.
+        // C reads the settings that it is given.
         unsafe tcsetattr(keyboard, TCSANOW, &old)
     }
 
     deinit {
-        // C reads or fills what it is given, and keeps nothing of it.
+        // C reads the settings that it is given.
         if var old = before { unsafe tcsetattr(keyboard, TCSANOW, &old) }
         if keyboard >= 0 { close(keyboard) }
     }
@@ -67,7 +67,7 @@ public struct RawTerminal: ~Copyable {
     public func read() -> [UInt8] {
         guard polled >= 0, Self.isForeground else { return [] }
         var bytes = [UInt8](repeating: 0, count: 256)
-        // No more than the buffer holds.
+        // No more than the size of what is filled.
         let count = SystemText.retrying { unsafe Glibc.read(keyboard, &bytes, bytes.count) }
         return Array(bytes.prefix(max(0, count)))
     }

@@ -52,10 +52,11 @@ public struct Signals: ~Copyable {
     /// - Parameter descriptor: ``descriptor`` of the one instance.
     public static func watchTerminal(_ isWatched: Bool, on descriptor: Int32) {
         var extra = terminals
+        // C reads and fills the sets that it is given.
         if isWatched { unsafe pthread_sigmask(SIG_BLOCK, &extra, nil) }
         var all = requests
         if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { unsafe sigaddset(&all, number) } }
-        unsafe signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        _ = unsafe signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         if !isWatched { unsafe pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
     }
 
@@ -64,7 +65,7 @@ public struct Signals: ~Copyable {
     public static func stopOurselves() {
         var stop = members([SIGTSTP])
         kill(getpid(), SIGTSTP)
-        // C reads and fills the set that it is given.
+        // C reads the set that it is given.
         unsafe pthread_sigmask(SIG_UNBLOCK, &stop, nil)
         unsafe pthread_sigmask(SIG_BLOCK, &stop, nil)
     }
@@ -90,7 +91,7 @@ public struct Signals: ~Copyable {
     deinit {
         close(descriptor)
         var old = previous
-        // C reads and fills the set that it is given.
+        // C reads the set that it is given.
         unsafe pthread_sigmask(SIG_SETMASK, &old, nil)
     }
 

@@ -178,7 +178,7 @@ private struct FollowLoop {
         let tables = reader.tables
         guard tables.hasScreen, !isOver else { return }
         var keys = pollfd(fd: tables.keys, events: Int16(POLLIN), revents: 0)
-        // As many as are given.
+        // The kernel writes one answer into the one place.
         let ready = SystemText.retrying { unsafe poll(&keys, 1, 0) }
         if try tables.turn(keys: ready > 0 ? keys.revents : 0, until: deadline) { hasEnded = true }
     }

@@ -53,7 +53,7 @@ struct LiveScreen: ~Copyable {
     }
 
     private static func variable(_ name: String) -> String {
-        // Nobody in this process changes its environment.
+        // Copied at once; nobody sets variables here.
         unsafe getenv(name).map { unsafe String(cString: $0) } ?? ""
     }
 
