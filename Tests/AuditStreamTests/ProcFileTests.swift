@@ -99,7 +99,7 @@ import Testing
             // C reads the text during the call alone.
             guard unsafe readlink("/proc/self/fd/\(fd)", &text, 255) > 0 else { return "?" }
             // The kernel forgets the names in net at once.
-            let name = unsafe String(cString: text)
+            let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             return name.hasSuffix(" (deleted)") ? String(name.dropLast(10)) : name
         }
     }

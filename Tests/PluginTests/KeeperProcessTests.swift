@@ -27,8 +27,8 @@ struct KeeperProcessTests {
             let desk = try ProcFiles.pair()
             defer { for fd in [theirs, desk.ours, desk.theirs] { close(fd) } }
             link = MessageSocket(adopting: ours)
-            var actions = posix_spawn_file_actions_t()
             // Made, used and destroyed here; C copies the paths that it is given.
+            var actions = unsafe posix_spawn_file_actions_t()
             unsafe posix_spawn_file_actions_init(&actions)
             let aside = [theirs, desk.theirs].map { fcntl($0, F_DUPFD_CLOEXEC, 100) }
             defer { for fd in aside { close(fd) } }

@@ -101,6 +101,12 @@ enum KeeperProperty {
             } _: {
                 $0.encode(to: &$1)
             }
+            ?? roundFault("whose files they are", bytes, KeeperMessage.done) {
+                reader throws(WireReader.Damaged) in
+                try ExecutableFinder.Answer(&reader)
+            } _: {
+                $0.encode(to: &$1)
+            }
             ?? roundFault("an inspection", bytes, KeeperMessage.done) {
                 reader throws(WireReader.Damaged) in
                 try RuleInstaller.Inspection(&reader)

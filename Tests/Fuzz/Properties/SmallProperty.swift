@@ -15,7 +15,7 @@ enum SmallProperty {
     private static let readers: [@Sendable (_ bytes: [UInt8], _ cut: Int) -> String?] = [
         { socketTables($0, $1) }, { processFiles($0, $1) }, { auditdFiles($0, $1) }, { pluginFile($0, $1) },
         { json($0, $1) }, { seals($0, $1) }, { lines($0, $1) }, { gzip($0, $1) }, { file($0, $1) },
-        { escapes($0, $1) }, { patterns($0, $1) },
+        { escapes($0, $1) }, { patterns($0, $1) }, { keys($0, $1) }, { requests($0, $1) },
     ]
 
     /// - Parameter bytes: one that chooses the reader, one that cuts the text, and the text.
@@ -270,5 +270,34 @@ enum SmallProperty {
         }
         for edge in [Moment.Edge.from, .to] { _ = try? Moment.parse(words, edge, here) }
         return nil
+    }
+
+    // MARK: a terminal, and who asks the keeper for files
+
+    private static func keys(_ bytes: [UInt8], _ cut: Int) -> String? {
+        func pressed(_ size: Int) -> [ScreenKey] {
+            var decoder = KeyDecoder()
+            var keys: [ScreenKey] = []
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                keys += decoder.take(bytes[start..<min(start + size, bytes.count)])
+            }
+            return keys + decoder.flush()
+        }
+        return pressed(cut) == pressed(max(1, bytes.count)) ? nil : "keys go by how they were read"
+    }
+
+    private static func requests(_ bytes: [UInt8], _ cut: Int) -> String? {
+        guard let (files, serial) = ProcFile.parse(request: bytes) else { return nil }
+        for file in files.compactMap(\.self) {
+            guard let path = file.relativePath else { continue }
+            if path.hasPrefix("/") || path.contains("..") { return "a file outside of /proc" }
+            if file.kind != .processes && ProcFile(path: "/proc/" + path)?.relativePath != path {
+                return "a file by another name"
+            }
+        }
+        let known = files.compactMap(\.self)
+        let again = ProcFile.parse(request: ProcFile.request(known, serial))
+        return known.isEmpty || again?.files == known.map { $0 } && again?.serial == serial
+            ? nil : "a request reads otherwise than it was written"
     }
 }
