@@ -12,7 +12,7 @@ import SockAuditCore
     let tables: ReplayTables
     let pipeline: EventPipeline
     let messages: Messages
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: block, alignment: 16)
+    let buffer: UnsafeMutableRawBufferPointer
     private var splitter = LineSplitter()
     /// What other splitters counted: those of logs that are read side by side.
     private var linesBeside = LineSplitter().counters
@@ -32,6 +32,8 @@ import SockAuditCore
         let found = ReplayFindings(lines: splitter.counters, events: pipeline.counters)
         let tables = try ReplayTables(settings: settings, ledger: ledger, found: found, stop: stop)
         self.tables = tables
+        // Behind all that can fail: what is not whole has no deinit, which gives it back.
+        unsafe buffer = .allocate(byteCount: Self.block, alignment: 16)
         pipeline.admits = { tables.admit($0) }
         if settings.every != nil { pipeline.border = { tables.border } }
     }
