@@ -65,7 +65,6 @@ public struct RuleInstaller: ~Copyable {
     public var count: Int { installed.count }
 
     public func status() throws(AuditError) -> KernelStatus { try control.status() }
-    public func currentRules() throws(AuditError) -> [KernelRule] { try control.rules() }
 
     /// The rules that bring our records now, whoever put them in, in auditctl's words.
     public func texts() throws(AuditError) -> [String] {

@@ -88,18 +88,3 @@ public struct AuditEvent: Equatable, Sendable {
         for id in [node, comm, exe, script] { mark(id) }
     }
 }
-
-/// What identifies a process for the length of a run: a pid alone is used again.
-public struct ProcessKey: Hashable, Sendable {
-    public var node: NameID
-    public var pid: Int32
-    /// Start of the process in milliseconds since the epoch: from /proc when live, from the first
-    /// event otherwise.
-    public var start: Int64
-
-    public init(node: NameID, pid: Int32, start: Int64) {
-        self.node = node
-        self.pid = pid
-        self.start = start
-    }
-}

@@ -49,12 +49,13 @@ enum LeakText {
             titles.map { $0.cell(group, utcOffset) }
         }
         let widths = titles.indices.map { column in
-            ([titles[column].title] + cells.map { $0[column] }).map(TextTable.width).max() ?? 0
+            ([titles[column].title] + cells.map { $0[column] }).map(Escaping.displayWidth).max() ?? 0
         }
         for line in [titles.map(\.title)] + cells {
             var printed = " "
             for (column, cell) in line.enumerated() {
-                let padding = String(repeating: " ", count: max(0, widths[column] - TextTable.width(cell)))
+                let padding = String(
+                    repeating: " ", count: max(0, widths[column] - Escaping.displayWidth(cell)))
                 printed += " " + (titles[column].isNumber ? padding + cell : cell + padding) + " "
             }
             while printed.last == " " { printed.removeLast() }

@@ -122,11 +122,13 @@ public enum DiffText {
             }
         }
         let left = showsNode ? 2 : 1
-        let widths = lines[0].indices.map { column in lines.map { TextTable.width($0[column]) }.max() ?? 0 }
+        let widths = lines[0].indices.map { column in
+            lines.map { Escaping.displayWidth($0[column]) }.max() ?? 0
+        }
         return lines.map { line in
             var text = ""
             for (column, cell) in line.enumerated() {
-                let padding = String(repeating: " ", count: widths[column] - TextTable.width(cell))
+                let padding = String(repeating: " ", count: widths[column] - Escaping.displayWidth(cell))
                 text += (column > 0 ? "  " : "") + (column < left ? cell + padding : padding + cell)
             }
             while text.last == " " { text.removeLast() }

@@ -185,11 +185,11 @@ public enum TextTable {
     }
 
     private static func widths(_ columns: [Column], _ lines: Lines) -> [Int] {
-        var widths = columns.map { width($0.title) }
+        var widths = columns.map { Escaping.displayWidth($0.title) }
         for row in 0..<lines.rows {
             for line in lines.of(row: row) {
                 for (index, column) in columns.enumerated() {
-                    widths[index] = max(widths[index], width(column.cell(line)))
+                    widths[index] = max(widths[index], Escaping.displayWidth(column.cell(line)))
                 }
             }
         }
@@ -199,13 +199,11 @@ public enum TextTable {
     private static func layout(_ columns: [Column], _ cells: [String], _ widths: [Int]) -> String {
         var text = ""
         for (index, cell) in cells.enumerated() {
-            let padding = String(repeating: " ", count: max(0, widths[index] - width(cell)))
+            let padding = String(repeating: " ", count: max(0, widths[index] - Escaping.displayWidth(cell)))
             if index > 0 { text += gap }
             text += columns[index].right ? padding + cell : cell + padding
         }
         while text.last == " " { text.removeLast() }
         return text + "\n"
     }
-
-    static func width(_ text: String) -> Int { Escaping.displayWidth(text) }
 }
