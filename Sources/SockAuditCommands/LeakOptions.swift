@@ -16,7 +16,8 @@ struct LeakOptions: ParsableArguments {
         if let olderThan {
             guard leaks else { throw ValidationError("--older-than goes with --leaks.") }
             guard olderThan.isFinite, olderThan >= 0, olderThan <= 86_400 * 3_660 else {
-                throw ValidationError("--older-than must be a number of seconds, 0 or more.")
+                throw ValidationError(
+                    "--older-than must be a number of seconds, from 0 to 316224000 (ten years).")
             }
         }
     }

@@ -145,7 +145,9 @@ public enum ProcFiles {
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
         // Two descriptors are written, and there is room for two.
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
+            throw AuditError(
+                .socketFailed, errno: errno,
+                "No pair of sockets for the keeper could be made; are too few files allowed (ulimit -n)?")
         }
         var limit = timeval(tv_sec: patience, tv_usec: 0)
         // C reads or fills what it is given, and keeps nothing of it.

@@ -29,7 +29,9 @@ public struct MessageSocket: ~Copyable {
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
         // Two descriptors are written, and there is room for two.
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw AuditError(.socketFailed, errno: errno, "No pair of sockets for the keeper could be made.")
+            throw AuditError(
+                .socketFailed, errno: errno,
+                "No pair of sockets for the keeper could be made; are too few files allowed (ulimit -n)?")
         }
         var bytes = room
         for end in ends {

@@ -35,6 +35,9 @@ public struct RawTerminal: ~Copyable {
         return owner < 0 || owner == group
     }
 
+    /// What keys are not to have: to wait for a whole line, and to be shown.
+    static let taken = tcflag_t(ICANON | ECHO)
+
     /// Takes it over. Again after somebody else may have changed it.
     public mutating func enter() {
         guard keyboard >= 0 else { return }
@@ -42,7 +45,7 @@ public struct RawTerminal: ~Copyable {
         // C reads and fills the settings that it is given, here and below.
         guard unsafe tcgetattr(keyboard, &now) == 0 else { return }
         if before == nil { before = now }
-        now.c_lflag &= ~tcflag_t(ICANON | ECHO)
+        now.c_lflag &= ~Self.taken
         // Not fewer: who reads after we were stopped would take nothing for the end of its input, as a shell does.
         Self.set(&now, VMIN, 1)
         Self.set(&now, VTIME, 0)

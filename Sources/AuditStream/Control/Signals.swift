@@ -1,7 +1,7 @@
 import CAudit
 import Glibc
 
-/// INT, TERM, HUP and QUIT as a descriptor to wait on, so that nothing runs inside a handler; of a run with a
+/// INT, TERM, HUP, QUIT and others that end a process as a descriptor to wait on, so that nothing runs inside a handler; of a run with a
 /// screen also what its terminal tells of.
 public struct Signals: ~Copyable {
     public let descriptor: Int32
@@ -25,6 +25,8 @@ public struct Signals: ~Copyable {
         var old = sigset_t()
         // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
         signal(SIGPIPE, SIG_IGN)
+        // And to a file that may not grow (ulimit -f) with EFBIG.
+        signal(SIGXFSZ, SIG_IGN)
         guard unsafe pthread_sigmask(SIG_BLOCK, &set, &old) == 0 else {
             throw AuditError(.socketFailed, errno: errno, "Signals could not be blocked.")
         }
@@ -36,7 +38,13 @@ public struct Signals: ~Copyable {
         return (fd, old)
     }
 
-    private static var requests: sigset_t { members([SIGINT, SIGTERM, SIGHUP, SIGQUIT]) }
+    /// Each of them would end us at once, with the rules in or a terminal not put back (signal(7)).
+    private static var requests: sigset_t {
+        members([
+            SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+            SIGXCPU,
+        ])
+    }
     private static var terminals: sigset_t { members([SIGWINCH, SIGTSTP, SIGCONT]) }
 
     private static func members(_ numbers: [Int32]) -> sigset_t {

@@ -89,8 +89,7 @@ public struct RuleInstaller: ~Copyable {
         daemonBefore = status.daemon
         report.findings += try HostChecks.check(status, review, plan, force: force)
         for (rule, owner) in review.ours where !isSockaudit(owner) {
-            try control.delete(rule)
-            report.swept += 1
+            if try Self.delete(rule, control) { report.swept += 1 }
             existing.removeAll { $0 == rule }
         }
         let cleared = RuleReview(existing: existing)
@@ -186,18 +185,26 @@ public struct RuleInstaller: ~Copyable {
         return failures
     }
 
+    /// - Returns: false when someone else was first, another sockaudit that begins just now: what we wanted.
+    private static func delete(
+        _ rule: KernelRule, _ control: borrowing AuditControl
+    ) throws(AuditError) -> Bool {
+        do {
+            try control.delete(rule)
+            return true
+        } catch {
+            if error.errno == ENOENT { return false }
+            throw error
+        }
+    }
+
     private static func takeOut(
         _ control: borrowing AuditControl, _ rules: [KernelRule], switchOff: Bool, _ daemonBefore: UInt32,
         _ isSockaudit: (Int32) -> Bool
     ) -> [AuditError] {
         var failures: [AuditError] = []
         for rule in rules.reversed() {
-            do {
-                try control.delete(rule)
-            } catch {
-                // Someone else took it out: what we wanted.
-                if error.errno != ENOENT { failures.append(error) }
-            }
+            do { _ = try delete(rule, control) } catch { failures.append(error) }
         }
         guard switchOff else { return failures }
         do {
@@ -219,8 +226,7 @@ public struct RuleInstaller: ~Copyable {
     public func clear() throws(AuditError) -> Int {
         var removed = 0
         for (rule, owner) in RuleReview(existing: try control.rules()).ours where !isSockaudit(owner) {
-            try control.delete(rule)
-            removed += 1
+            if try Self.delete(rule, control) { removed += 1 }
         }
         // A killed run may have switched auditing on as well.
         if removed > 0 && SwitchMarker.exists {

@@ -37,6 +37,7 @@ public enum NetTable {
         var sockets: [UInt64: SocketEndpoint] = [:]
         var doubtful: Set<UInt64> = []
         var damaged = 0
+        var before: UInt64?
         eachLine(bytes) { fields in
             // Num RefCount Protocol Flags Type St Inode Path
             guard let number = fields.word(), bytes[number.upperBound - 1] == UInt8(ascii: ":"),
@@ -45,8 +46,13 @@ public enum NetTable {
                 let inode = fields.word().flatMap({ decimal(bytes, $0) }), inode != 0
             else {
                 damaged += 1
+                // The rest of the path before: of one that is cut nothing is told.
+                if let inode = before, case .unix(_, let state) = sockets[inode] {
+                    sockets[inode] = .unix(path: [], state)
+                }
                 return
             }
+            before = inode
             // One space stands before the path; more belong to it.
             let path = Array(bytes[min(fields.next + 1, fields.end)..<fields.end])
             guard !doubtful.contains(inode), sockets[inode] == nil else {

@@ -8,8 +8,10 @@ final class SocketTables {
     /// All sockets of one network namespace.
     private struct Namespace {
         var endpoints: [UInt64: SocketEndpoint] = [:]
-        /// Connections whose local end is also listened on.
+        /// Connections whose local end is also listened on, of the internet and of unix sockets: what a line of
+        /// the latter says may be a lie (``NetTable``), and must not be believed of the former.
         var accepted: Set<UInt64> = []
+        var acceptedUnix: Set<UInt64> = []
         /// Not one of its tables could be read.
         var isUnreadable = false
     }
@@ -25,7 +27,12 @@ final class SocketTables {
         guard let kind = SocketName.of(pid: pid, fd: fd).map(SocketKind.init(protocolName:)) else {
             return nil
         }
-        let accepted = Self.accepting.contains(kind) && namespace(pid)?.accepted.contains(inode) == true
+        let accepted =
+            switch kind {
+            case .tcp, .tcp6: namespace(pid)?.accepted.contains(inode) == true
+            case .unixStream, .unix: namespace(pid)?.acceptedUnix.contains(inode) == true
+            default: false
+            }
         return SocketInfo(family: kind.family, kind: kind, looksAccepted: accepted)
     }
 
@@ -36,11 +43,15 @@ final class SocketTables {
         guard let inode = inode != 0 ? inode : ProcScanner.socketInode(pid, fd),
             let namespace = namespace(pid), !namespace.isUnreadable
         else { return .unreadable }
-        return namespace.endpoints[inode].map(EndpointAnswer.known) ?? .none
+        guard let found = namespace.endpoints[inode] else { return .none }
+        // Whoever binds a unix socket can write a line about any socket that is in no other table.
+        if case .unix = found, !Self.isUnix(pid, fd) { return .none }
+        return .known(found)
     }
 
-    /// What /proc/PID/net can tell of.
-    private static let accepting: Set<SocketKind> = [.tcp, .tcp6, .unixStream, .unix]
+    private static func isUnix(_ pid: Int32, _ fd: Int32) -> Bool {
+        SocketName.of(pid: pid, fd: fd).map { SocketKind(protocolName: $0).mayBe(.unix) } ?? false
+    }
 
     private func namespace(_ pid: Int32) -> Namespace? {
         if let last, last.pid == pid { return last.namespace }
@@ -80,7 +91,7 @@ final class SocketTables {
             case .inet(let local, _, _):
                 if listening.ports.contains(local.port) { found.accepted.insert(inode) }
             // An accepted end bears the listener's path.
-            case .unix(let path, _): if listening.paths.contains(path) { found.accepted.insert(inode) }
+            case .unix(let path, _): if listening.paths.contains(path) { found.acceptedUnix.insert(inode) }
             }
         }
         return found

@@ -20,6 +20,8 @@ public struct Keeper: ~Copyable {
     private let signals: Signals
     var installer: RuleInstaller
     var order: KeeperOrder
+    /// As it was before a screen was drawn on it.
+    private let terminal: TerminalMemory
     var guardian: Guard
     /// Those who are exempt, each with a descriptor that tells its end.
     var exempt = ExemptProcesses()
@@ -38,6 +40,7 @@ public struct Keeper: ~Copyable {
         ProcessName.set("sockaudit-guard")
         // Of its own session: Ctrl-C is for the monitor, which then tells us.
         setsid()
+        let terminal = TerminalMemory(of: STDERR_FILENO)
         let link = MessageSocket(adopting: descriptors.link)
         let desk = ProcFileDesk(adopting: descriptors.desk)
         do {
@@ -48,7 +51,8 @@ public struct Keeper: ~Copyable {
             // Where that is refused, it is for the monitor as well, which says so.
             try? CallFilter.keeper(pid: getpid()).install()
             var keeper = Keeper(
-                link: link, desk: desk, signals: signals, installer: installer, order: order)
+                link: link, desk: desk, signals: signals, installer: installer, order: order,
+                terminal: terminal)
             return keeper.keep()
         } catch {
             return ExitStatus.failed
@@ -57,8 +61,7 @@ public struct Keeper: ~Copyable {
 
     private init(
         link: consuming MessageSocket, desk: consuming ProcFileDesk, signals: consuming Signals,
-        installer: consuming RuleInstaller,
-        order: KeeperOrder
+        installer: consuming RuleInstaller, order: KeeperOrder, terminal: TerminalMemory
     ) {
         self.link = link
         self.desk = desk
@@ -66,6 +69,7 @@ public struct Keeper: ~Copyable {
         self.signals = signals
         self.installer = installer
         self.order = order
+        self.terminal = terminal
         whole = WholeFile(path: order.report ?? "", readers: order.readers)
         var state = GuardState()
         state.level = order.level
@@ -134,6 +138,10 @@ public struct Keeper: ~Copyable {
 
     /// The monitor went without a word: it was killed, or the host had no memory left for it.
     private func sayOrphaned(_ failures: [AuditError]) {
+        if order.hasScreen && terminal.isTerminal {
+            terminal.restore()
+            Messages.write(bytes: FrameQueue.leave)
+        }
         let messages = Messages(quiet: false)
         let rules = failures.isEmpty ? "its rules are out" : "not all of its rules could be taken out"
         messages.error(

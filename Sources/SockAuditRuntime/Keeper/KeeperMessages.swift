@@ -38,6 +38,8 @@ struct KeeperOrder {
     /// Files outside of /proc that the monitor may have opened later (``ProcFile/Kind/named``).
     var named: [String] = []
     var monitor: Int32 = 0
+    /// The monitor draws a screen on its terminal, which it cannot put back when it is killed.
+    var hasScreen = false
     /// Since when the host audits new processes (ms since the epoch); nil from boot.
     var auditedSince: Int64?
     var settings = GuardSettings()
@@ -57,6 +59,7 @@ struct KeeperOrder {
         out.put(isWhole)
         out.put(named)
         out.put(monitor)
+        out.put(hasScreen)
         out.put(auditedSince ?? -1)
         out.put(settings.mayStep)
         out.put(settings.mayExempt)
@@ -85,6 +88,7 @@ struct KeeperOrder {
         isWhole = try reader.flag()
         named = try reader.strings()
         monitor = try reader.number()
+        hasScreen = try reader.flag()
         let since: Int64 = try reader.number()
         auditedSince = since < 0 ? nil : since
         settings.mayStep = try reader.flag()

@@ -62,8 +62,11 @@ public struct Messages: Sendable {
     private static func send(_ text: String) { write(lines: "sockaudit: \(text)") }
 
     /// To standard error, as they are.
-    public static func write(lines: String) {
-        let bytes = Array((lines + "\n").utf8)
+    public static func write(lines: String) { write(bytes: lines + "\n") }
+
+    static func write(bytes text: String) {
+        let bytes = Array(text.utf8)
+        // One thread says things, as above.
         let descriptor = unsafe terminal ?? STDERR_FILENO
         // The bytes stay for the call.
         _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }

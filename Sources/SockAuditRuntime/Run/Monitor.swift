@@ -77,6 +77,7 @@ public struct Monitor: ~Copyable {
         let running = scanner.running()
         let answer = ExecutableFinder.find(settings.scope, running: running)
         var order = KeeperOrder(settings, auditedSince: since)
+        order.hasScreen = printer.awaitsScreen
         if case .files(let files) = answer { order.narrow(to: files) }
         let evidence = Evidence.find(settings, before, clock)
         evidence?.limit(&order)

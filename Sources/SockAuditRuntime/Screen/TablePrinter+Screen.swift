@@ -11,6 +11,14 @@ extension TablePrinter {
         screen = LiveScreen(settings, terminal, signals: signals)
     }
 
+    /// There will be one.
+    var awaitsScreen: Bool {
+        switch terminal {
+        case .some: true
+        case .none: false
+        }
+    }
+
     var hasScreen: Bool {
         switch screen {
         case .some: true
