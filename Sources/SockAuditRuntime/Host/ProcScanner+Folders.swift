@@ -1,5 +1,6 @@
 import AuditStream
 import Glibc
+import SockAuditCore
 
 /// What the names in folders of /proc say, and what they lead to.
 extension ProcScanner {
