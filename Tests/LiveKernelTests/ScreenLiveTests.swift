@@ -96,6 +96,19 @@ extension Live {
             #expect(try run(Host.sockaudit, ["rules", "--clear"]).code == 0)
         }
 
+        /// Nobody is left who could put the terminal back, but the keeper.
+        @Test(arguments: [SIGKILL, SIGSEGV])
+        func theMonitorIsKilled(_ signal: Int32) throws {
+            let before = try AuditState.read()
+            let (tmux, settings) = try shown(100, 30, "all --interval 0.5")
+            kill(try tmux.pid(), signal)
+            try eventually("the terminal is as before: \(try tmux.screen())") {
+                try tmux.settings() == settings && !tmux.isAlternate && tmux.hasCursor
+            }
+            try tmux.wait("the keeper's word") { $0.contains("has ended without a last table") }
+            try eventually("all is as before") { before.changes(to: try AuditState.read()).isEmpty }
+        }
+
         /// The window is closed: the rules go.
         @Test func theTerminalGoes() throws {
             let before = try AuditState.read()

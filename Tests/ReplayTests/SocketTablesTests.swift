@@ -21,7 +21,8 @@ import Testing
             let size = address.count
             // The bytes stay for the call.
             let done = unsafe address.withUnsafeMutableBytes { bytes in
-                unsafe bind(fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(size))
+                unsafe Glibc.bind(
+                    fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(size))
             }
             try #require(done == 0)
             return self
@@ -36,6 +37,17 @@ import Testing
             }
             try #require(done == 0)
             return self
+        }
+
+        /// Under a name of no file (unix(7)).
+        func bind(abstract name: String) throws {
+            var address = [UInt8(AF_UNIX), 0, 0] + Array(name.utf8)
+            let size = socklen_t(address.count)
+            // The bytes stay for the call.
+            let done = unsafe address.withUnsafeMutableBytes { bytes in
+                unsafe Glibc.bind(fd, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), size)
+            }
+            try #require(done == 0)
         }
 
         var port: UInt16 { name.map { UInt16($0[2]) << 8 | UInt16($0[3]) } ?? 0 }
@@ -108,6 +120,24 @@ import Testing
         #expect(text(ask(tables, udp)) == "[::1]:\(udp.port) [::]:* UNCONNECTED")
         #expect(ask(tables, unix) == .known(.unix(path: [], .unconnected)))
         #expect(ask(tables, netlink) == .none && ask(tables, unbound) == .none)
+    }
+
+    /// A line that somebody wrote by the path of his socket speaks of no socket of another kind.
+    @Test func aForgedLineTellsNothingOfOthers() throws {
+        let (unbound, netlink) = (Own(AF_INET, SOCK_STREAM), Own(AF_NETLINK, SOCK_DGRAM))
+        var forgers: [Own] = []
+        for victim in [unbound, netlink] {
+            let inode = try #require(ProcScanner.socketInode(getpid(), victim.fd))
+            let forger = Own(AF_UNIX, SOCK_STREAM)
+            try forger.bind(
+                abstract: "f\n0000000000000000: 00000002 00000000 00010000 0001 01 \(inode) @forged")
+            forgers.append(forger)
+        }
+        let tables = SocketTables()
+        #expect(ask(tables, unbound) == .none && ask(tables, netlink) == .none)
+        let inode = try #require(ProcScanner.socketInode(getpid(), unbound.fd))
+        #expect(tables.info(pid: getpid(), fd: unbound.fd, inode: inode)?.looksAccepted == false)
+        #expect(forgers.allSatisfy { ask(tables, $0) != .unreadable })
     }
 
     /// One reading for all sockets of a namespace: what is bound later is in the next table.

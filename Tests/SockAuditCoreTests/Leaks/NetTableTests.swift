@@ -112,6 +112,15 @@ import Testing
         #expect(read[77] == nil)
     }
 
+    /// A path that is cut is not shown as if it were whole.
+    @Test(arguments: ["\nfoo", "\n", "\n1: 2 3", "\n\n0: 0"])
+    func aPathWithALinesEndTellsNothing(_ end: String) {
+        let text = Self.unix.replacingOccurrences("@hidden\u{1B}[31m", "/run/x.sock" + end)
+        let read = NetTable.unix(Array(text.utf8))
+        #expect(read.sockets[78] == .unix(path: [], .connected) && read.damaged > 0)
+        #expect(read.sockets[77] == .unix(path: Array("/run/a socket".utf8), .listen))
+    }
+
     // MARK: addresses as text (RFC 5952)
 
     @Test(
