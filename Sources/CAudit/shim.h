@@ -95,49 +95,6 @@ static inline int sockaudit_takes_filters(void) {
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-/* The ancillary data of one descriptor is all macros (cmsg(3)). */
-union sockaudit_descriptor_space {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-/* Sends one message, and with it a descriptor when passed is not negative. */
-static inline ssize_t sockaudit_send(int fd, const void *data, size_t length, int passed, int flags) {
-    union sockaudit_descriptor_space space = {0};
-    struct iovec piece = {(void *)data, length};
-    struct msghdr message = {0};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    if (passed >= 0) {
-        message.msg_control = space.bytes;
-        message.msg_controllen = sizeof space.bytes;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        __builtin_memcpy(CMSG_DATA(header), &passed, sizeof(int));
-    }
-    return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
-}
-
-/* Receives one message; passed is the descriptor that came with it, or -1. */
-static inline ssize_t sockaudit_take(int fd, void *data, size_t length, int *passed, int flags) {
-    union sockaudit_descriptor_space space = {0};
-    struct iovec piece = {data, length};
-    struct msghdr message = {0};
-    message.msg_iov = &piece;
-    message.msg_iovlen = 1;
-    message.msg_control = space.bytes;
-    message.msg_controllen = sizeof space.bytes;
-    *passed = -1;
-    ssize_t count = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
-    if (count < 0) return count;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-        __builtin_memcpy(passed, CMSG_DATA(header), sizeof(int));
-    return count;
-}
-
 /* A system call of the 32-bit table out of a 64-bit program: the kernel takes `int $0x80` by the
    i386 numbers. Returns what the kernel did, -errno for failures; SIGSEGV where it takes none. */
 static inline int sockaudit_i386_call(int number, uint32_t a, uint32_t b, uint32_t c) {
@@ -193,7 +150,8 @@ static inline int sockaudit_feed(auparse_state_t *au, const char *data, size_t l
     return auparse_feed(au, data, length);
 }
 
-/* The same with many: as many as a batch of files has (the kernel takes 253). Passed is how many came. */
+/* Messages with descriptors beside them, which are all macros (cmsg(3)): as many as a batch of files has (the
+   kernel takes 253). */
 #define SOCKAUDIT_BATCH 128
 union sockaudit_batch_space {
     struct cmsghdr header;
@@ -217,6 +175,7 @@ static inline ssize_t sockaudit_send_batch(
     }
     return sendmsg(fd, &message, flags | MSG_NOSIGNAL);
 }
+/* Count is for how many passed has room, and how many came. */
 static inline ssize_t sockaudit_take_batch(
     int fd, void *data, size_t length, int *passed, size_t *count, int flags) {
     union sockaudit_batch_space space = {0};
@@ -225,18 +184,31 @@ static inline ssize_t sockaudit_take_batch(
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
     message.msg_control = space.bytes;
-    message.msg_controllen = sizeof space.bytes;
+    message.msg_controllen = CMSG_SPACE(*count * sizeof(int));
+    size_t most = *count * sizeof(int);
     *count = 0;
     ssize_t result = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
     if (result < 0) return result;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         size_t bytes = header->cmsg_len - CMSG_LEN(0);
-        if (bytes > SOCKAUDIT_BATCH * sizeof(int)) bytes = SOCKAUDIT_BATCH * sizeof(int);
+        if (bytes > most) bytes = most;
         __builtin_memcpy(passed, CMSG_DATA(header), bytes);
         *count = bytes / sizeof(int);
     }
     return result;
+}
+
+/* Sends one message, and with it a descriptor when passed is not negative. */
+static inline ssize_t sockaudit_send(int fd, const void *data, size_t length, int passed, int flags) {
+    return sockaudit_send_batch(fd, data, length, &passed, passed >= 0, flags);
+}
+
+/* Receives one message; passed is the descriptor that came with it, or -1. */
+static inline ssize_t sockaudit_take(int fd, void *data, size_t length, int *passed, int flags) {
+    size_t count = 1;
+    *passed = -1;
+    return sockaudit_take_batch(fd, data, length, passed, &count, flags);
 }
 
 /* How many processors this process may use (sched_getaffinity(2), whose macros are no C for Swift); 1 when

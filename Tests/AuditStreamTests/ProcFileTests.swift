@@ -89,7 +89,10 @@ import Testing
 
     /// What came: the names of the files by /proc/self/fd.
     private static func answer(_ socket: Int32) -> [String]? {
-        var (bytes, passed, count) = ([UInt8](repeating: 0, count: 512), [Int32](repeating: -1, count: 64), 0)
+        var (bytes, passed, count) = (
+            [UInt8](repeating: 0, count: 512), [Int32](repeating: -1, count: 64), 64
+        )
+        // As many as there is room for.
         let length = unsafe sockaudit_take_batch(
             socket, &bytes, bytes.count, &passed, &count, Int32(MSG_DONTWAIT))
         guard length > 0 else { return nil }

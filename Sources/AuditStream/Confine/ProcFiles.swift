@@ -95,7 +95,7 @@ public enum ProcFiles {
         var answer = [UInt8](repeating: 0, count: ProcFile.longestAnswer)
         var passed = [Int32](repeating: -1, count: ProcFile.batch)
         while true {
-            var arrived = 0
+            var arrived = passed.count
             // The bytes stay for the call.
             let count = unsafe answer.withUnsafeMutableBytes { raw in
                 // Both are written by the kernel before it returns, and have room for a whole batch.
@@ -141,18 +141,11 @@ public enum ProcFiles {
 
     /// Both ends of what they speak through: ours, which waits no longer than it must, and the keeper's.
     public static func pair() throws(AuditError) -> (ours: Int32, theirs: Int32) {
-        var ends: [Int32] = [-1, -1]
-        let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
-        // Two descriptors are written, and there is room for two.
-        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw AuditError(
-                .socketFailed, errno: errno,
-                "No pair of sockets for the keeper could be made; are too few files allowed (ulimit -n)?")
-        }
+        let ends = try MessageSocket.bare()
         var limit = timeval(tv_sec: patience, tv_usec: 0)
         // C reads or fills what it is given, and keeps nothing of it.
         unsafe setsockopt(
-            ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        return (ends[0], ends[1])
+            ends.0, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        return (ours: ends.0, theirs: ends.1)
     }
 }

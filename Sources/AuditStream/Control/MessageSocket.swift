@@ -25,6 +25,18 @@ public struct MessageSocket: ~Copyable {
 
     /// Both ends, to be adopted; neither survives an exec.
     public static func pair() throws(AuditError) -> (Int32, Int32) {
+        let ends = try bare()
+        var bytes = room
+        for end in [ends.0, ends.1] {
+            // C reads a value of the size that is said.
+            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        }
+        return ends
+    }
+
+    /// The same with the room that the kernel gives by itself.
+    static func bare() throws(AuditError) -> (Int32, Int32) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue)
         // Two descriptors are written, and there is room for two.
@@ -32,12 +44,6 @@ public struct MessageSocket: ~Copyable {
             throw AuditError(
                 .socketFailed, errno: errno,
                 "No pair of sockets for the keeper could be made; are too few files allowed (ulimit -n)?")
-        }
-        var bytes = room
-        for end in ends {
-            // C reads a value of the size that is said.
-            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
-            unsafe setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
         return (ends[0], ends[1])
     }

@@ -21,7 +21,7 @@ public struct Signals: ~Copyable {
     public init() throws(AuditError) { (descriptor, previous) = try Self.block() }
 
     private static func block() throws(AuditError) -> (Int32, sigset_t) {
-        var set = requests
+        var set = members(ends)
         var old = sigset_t()
         // Writes to a closed pipe must fail with EPIPE instead of ending us with the rules in.
         signal(SIGPIPE, SIG_IGN)
@@ -39,13 +39,11 @@ public struct Signals: ~Copyable {
     }
 
     /// Each of them would end us at once, with the rules in or a terminal not put back (signal(7)).
-    private static var requests: sigset_t {
-        members([
-            SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
-            SIGXCPU,
-        ])
-    }
-    private static var terminals: sigset_t { members([SIGWINCH, SIGTSTP, SIGCONT]) }
+    private static let ends = [
+        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+        SIGXCPU,
+    ]
+    private static let terminals = [SIGWINCH, SIGTSTP, SIGCONT]
 
     private static func members(_ numbers: [Int32]) -> sigset_t {
         var set = sigset_t()
@@ -59,11 +57,10 @@ public struct Signals: ~Copyable {
     ///
     /// - Parameter descriptor: ``descriptor`` of the one instance.
     public static func watchTerminal(_ isWatched: Bool, on descriptor: Int32) {
-        var extra = terminals
+        var extra = members(terminals)
         // C reads and fills the sets that it is given.
         if isWatched { unsafe pthread_sigmask(SIG_BLOCK, &extra, nil) }
-        var all = requests
-        if isWatched { for number in [SIGWINCH, SIGTSTP, SIGCONT] { unsafe sigaddset(&all, number) } }
+        var all = members(isWatched ? ends + terminals : ends)
         _ = unsafe signalfd(descriptor, &all, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         if !isWatched { unsafe pthread_sigmask(SIG_UNBLOCK, &extra, nil) }
     }
@@ -81,7 +78,7 @@ public struct Signals: ~Copyable {
     /// Keeps what is asked for from now on until someone can read it: auditd hands a HUP to a plugin that it
     /// has only just started, and that would end it.
     public static func hold() {
-        var set = requests
+        var set = members(ends)
         unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 

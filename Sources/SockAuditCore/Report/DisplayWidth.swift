@@ -4,7 +4,7 @@
 /// become an escape there, so that each character's width depends on itself alone.
 extension Escaping {
     /// Terminal cells: wide East Asian characters and emoji take two.
-    public static func displayWidth(_ text: String) -> Int {
+    public static func displayWidth(_ text: some StringProtocol) -> Int {
         text.unicodeScalars.reduce(0) { $0 + width($1) }
     }
 

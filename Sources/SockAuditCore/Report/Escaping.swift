@@ -67,6 +67,11 @@ public enum Escaping {
         }.joined(separator: "\n")
     }
 
+    /// For a terminal that does not read UTF-8: what is not ASCII becomes an escape, as hidden characters do.
+    static func ascii(_ text: String) -> String {
+        replacing(text) { $0.isASCII ? nil : "\\u{" + hex($0.value, 4) + "}" }
+    }
+
     // MARK: JSON
 
     /// A JSON string with its quotes. Hidden characters are written as JSON escapes, so a reader

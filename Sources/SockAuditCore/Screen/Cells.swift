@@ -1,11 +1,5 @@
 /// Text in the cells of a terminal.
-public enum Cells {
-    /// How many cells a text takes at most. Combining marks and what joins characters are escaped before text
-    /// comes here (``Escaping``), so nothing takes none.
-    public static func width(_ text: some StringProtocol) -> Int {
-        text.unicodeScalars.reduce(0) { $0 + Escaping.width($1) }
-    }
-
+enum Cells {
     /// The text, or its beginning with a mark that it was cut, in so many cells.
     static func clip(_ text: String, to columns: Int) -> String {
         guard columns > 0 else { return "" }
@@ -22,21 +16,8 @@ public enum Cells {
     }
 
     static func pad(_ text: String, to columns: Int, right: Bool = false) -> String {
-        let blanks = String(repeating: " ", count: max(0, columns - width(text)))
+        let blanks = String(repeating: " ", count: max(0, columns - Escaping.displayWidth(text)))
         return right ? blanks + text : text + blanks
-    }
-
-    /// For a terminal that does not read UTF-8: what is not ASCII becomes an escape, as in ``Escaping``.
-    static func ascii(_ text: String) -> String {
-        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text }
-        return text.unicodeScalars.reduce(into: "") { out, scalar in
-            if scalar.isASCII {
-                out.unicodeScalars.append(scalar)
-            } else {
-                let digits = String(scalar.value, radix: 16)
-                out += "\\u{" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + "}"
-            }
-        }
     }
 
     /// Words in lines of so many cells; a word that is longer is cut.
@@ -45,7 +26,7 @@ public enum Cells {
         var line = ""
         var cells = 0
         for word in text.split(separator: " ") {
-            let width = width(word)
+            let width = Escaping.displayWidth(word)
             if !line.isEmpty && cells + 1 + width <= columns {
                 line += " " + word
                 cells += 1 + width

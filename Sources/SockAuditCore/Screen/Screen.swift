@@ -143,7 +143,7 @@ public struct Screen: Sendable {
             kept = kept.filter { Escaping.visible($0.name).lowercased().contains(wanted) }
         }
         rows = kept
-        nameWidth = kept.prefix(Self.measured).map { Cells.width(name($0)) }.max() ?? 0
+        nameWidth = kept.prefix(Self.measured).map { Escaping.displayWidth(name($0)) }.max() ?? 0
         if let chosen, let found = kept.firstIndex(where: { keyed.key($0) == chosen }) {
             place = found
         } else {
@@ -156,7 +156,7 @@ public struct Screen: Sendable {
 
     func name(_ row: Row) -> String { plain(Escaping.visible(row.name)) }
     /// What the terminal can show of it.
-    func plain(_ text: String) -> String { settings.isUnicode ? text : Cells.ascii(text) }
+    func plain(_ text: String) -> String { settings.isUnicode ? text : Escaping.ascii(text) }
     func recent(_ row: Row) -> [Int] { shown?.recent.of(keyed.key(row)) ?? [] }
     /// The row that keys are about.
     var selected: Row? { rows.indices.contains(place) ? rows[place] : nil }

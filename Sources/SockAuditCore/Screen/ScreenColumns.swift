@@ -67,7 +67,8 @@ extension Screen {
             ) { place in (place.family == nil ? place.row.map(cell) ?? "" : "", .plain) }
         }
         var list = [nameColumn(columns)]
-        let nodes = rows.prefix(400).map { Cells.width(plain(Escaping.visible($0.node))) }.max() ?? 0
+        let nodes =
+            rows.prefix(400).map { Escaping.displayWidth(plain(Escaping.visible($0.node))) }.max() ?? 0
         if nodes > 0 {
             list.append(text("NODE", min(nodes, 12), 2, most: nodes) { plain(Escaping.visible($0.node)) })
         }

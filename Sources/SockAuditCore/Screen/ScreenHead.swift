@@ -22,14 +22,15 @@ extension Screen {
             line([host, scope, long, time, mode, next]), line([host, scope, long, time, next]),
             line([host, scope, long, time]), line([host, names, short, interval, time]),
         ]
-        if let fitting = forms.first(where: { Cells.width($0) <= columns }) {
+        if let fitting = forms.first(where: { Escaping.displayWidth($0) <= columns }) {
             return ScreenLine(fitting, .bold)
         }
         // Long names: of both as much as there is room for.
         let rest = line([short, interval, time])
-        let room = max(2, columns - Cells.width(rest) - 4)
-        let hosts = Cells.clip(host, to: max(room - Cells.width(names), room / 2))
-        return ScreenLine(line([hosts, Cells.clip(names, to: room - Cells.width(hosts)), rest]), .bold)
+        let room = max(2, columns - Escaping.displayWidth(rest) - 4)
+        let hosts = Cells.clip(host, to: max(room - Escaping.displayWidth(names), room / 2))
+        return ScreenLine(
+            line([hosts, Cells.clip(names, to: room - Escaping.displayWidth(hosts)), rest]), .bold)
     }
 
     func verdict() -> ScreenLine {

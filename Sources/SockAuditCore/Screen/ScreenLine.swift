@@ -44,7 +44,7 @@ struct ScreenLine: Equatable, Sendable {
     mutating func add(_ text: String, _ style: ScreenStyle = .plain) {
         if text.isEmpty { return }
         pieces.append(Piece(text: text, style: style))
-        width += Cells.width(text)
+        width += Escaping.displayWidth(text)
     }
 
     /// What is sent to the terminal: no more than so many cells.
@@ -53,7 +53,7 @@ struct ScreenLine: Equatable, Sendable {
         var out = ""
         for piece in pieces where left > 0 {
             let text = Cells.clip(piece.text, to: left)
-            left -= Cells.width(text)
+            left -= Escaping.displayWidth(text)
             out += styled(text, piece.style, colours)
         }
         if isSelected && left > 0 {

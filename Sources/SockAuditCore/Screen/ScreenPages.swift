@@ -82,8 +82,8 @@ extension Screen {
                 return all.map { plain($0.cell(group, offset)) }
             }
             let widths = all.indices.map { column in
-                let longest = cells.reduce(Cells.width(all[column].title)) {
-                    max($0, Cells.width($1[column]))
+                let longest = cells.reduce(Escaping.displayWidth(all[column].title)) {
+                    max($0, Escaping.displayWidth($1[column]))
                 }
                 return min(longest, max(8, columns / 3))
             }

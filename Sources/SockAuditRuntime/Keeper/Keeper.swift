@@ -140,7 +140,7 @@ public struct Keeper: ~Copyable {
     private func sayOrphaned(_ failures: [AuditError]) {
         if order.hasScreen && terminal.isTerminal {
             terminal.restore()
-            Messages.write(bytes: FrameQueue.leave)
+            Messages.write(text: FrameQueue.leave)
         }
         let messages = Messages(quiet: false)
         let rules = failures.isEmpty ? "its rules are out" : "not all of its rules could be taken out"

@@ -62,9 +62,10 @@ public struct Messages: Sendable {
     private static func send(_ text: String) { write(lines: "sockaudit: \(text)") }
 
     /// To standard error, as they are.
-    public static func write(lines: String) { write(bytes: lines + "\n") }
+    public static func write(lines: String) { write(text: lines + "\n") }
 
-    static func write(bytes text: String) {
+    /// The same without a line's end of its own.
+    static func write(text: String) {
         let bytes = Array(text.utf8)
         // One thread says things, as above.
         let descriptor = unsafe terminal ?? STDERR_FILENO

@@ -9,7 +9,13 @@ extension WatchSettings {
     func openSockets(
         at now: Int64, endpoint: @escaping (Int32, Int32, UInt64) -> EndpointAnswer = { _, _, _ in .none }
     ) -> OpenSocketRequest? {
-        leaks
-            ? OpenSocketRequest(now: now, olderThan: olderThan, families: families, endpoint: endpoint) : nil
+        leaks ? openSocketsOfOne(at: now, endpoint: endpoint) : nil
+    }
+
+    /// The same of a process that somebody has chosen, whether tables tell it or not.
+    func openSocketsOfOne(
+        at now: Int64, endpoint: @escaping (Int32, Int32, UInt64) -> EndpointAnswer = { _, _, _ in .none }
+    ) -> OpenSocketRequest {
+        OpenSocketRequest(now: now, olderThan: olderThan, families: families, endpoint: endpoint)
     }
 }

@@ -7,9 +7,7 @@ extension Monitor {
         if let wanted = printer.wanted {
             let now = Clock.wall()
             let tables = SocketTables()
-            let request = OpenSocketRequest(
-                now: now, olderThan: settings.olderThan, families: settings.families,
-                endpoint: { tables.endpoint(pid: $0, fd: $1, inode: $2) })
+            let request = settings.openSocketsOfOne(at: now) { tables.endpoint(pid: $0, fd: $1, inode: $2) }
             let open = ledger.openSockets(
                 node: wanted.node, pid: wanted.pid, start: wanted.start, request)
             printer.answer(open, at: now)

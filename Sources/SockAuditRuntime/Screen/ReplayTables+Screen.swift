@@ -22,8 +22,7 @@ extension ReplayTables {
         let wantsEnd = printer.takeKeys(events)
         if let wanted = printer.wanted {
             let now = Clock.wall()
-            let request = OpenSocketRequest(
-                now: now, olderThan: settings.olderThan, families: settings.families)
+            let request = settings.openSocketsOfOne(at: now)
             printer.answer(
                 ledger.openSockets(node: wanted.node, pid: wanted.pid, start: wanted.start, request), at: now)
         }

@@ -9,7 +9,7 @@ import Testing
         ("한", 2),
         ("\u{2581}", 1), ("𠀀", 2), ("〈", 2), ("Ж", 1), ("〇", 2),
     ])
-    func width(text: String, cells: Int) { #expect(Cells.width(text) == cells) }
+    func width(text: String, cells: Int) { #expect(Escaping.displayWidth(text) == cells) }
 
     @Test(arguments: [
         ("nginx", 5, "nginx"), ("nginx", 4, "ngi~"), ("nginx", 1, "~"), ("nginx", 0, ""), ("日本語", 6, "日本語"),
@@ -22,9 +22,9 @@ import Testing
             var random = Seeded(seed)
             let text = Escaping.visible(random.bytes(Int.random(in: 0...60, using: &random)))
             let columns = Int.random(in: 0...30, using: &random)
-            #expect(Cells.width(Cells.clip(text, to: columns)) <= columns)
+            #expect(Escaping.displayWidth(Cells.clip(text, to: columns)) <= columns)
             for line in Cells.wrap(text, to: max(1, columns)) {
-                #expect(Cells.width(line) <= max(1, columns))
+                #expect(Escaping.displayWidth(line) <= max(1, columns))
             }
         }
     }
@@ -36,8 +36,8 @@ import Testing
     }
 
     @Test func withoutUTF8() {
-        #expect(Cells.ascii("nginx") == "nginx")
-        #expect(Cells.ascii("é日🦀") == "\\u{00e9}\\u{65e5}\\u{1f980}")
+        #expect(Escaping.ascii("nginx") == "nginx")
+        #expect(Escaping.ascii("é日🦀") == "\\u{00e9}\\u{65e5}\\u{1f980}")
     }
 }
 

@@ -203,7 +203,7 @@ import Testing
                     Issue.record("a sequence that is not ours, seed \(seed): \(line.debugDescription)")
                     continue
                 }
-                #expect(Cells.width(plain) <= columns, "seed \(seed): \(plain)")
+                #expect(Escaping.displayWidth(plain) <= columns, "seed \(seed): \(plain)")
                 #expect(plain.unicodeScalars.allSatisfy { $0 != "\n" && Hostile.isPlain($0) }, "seed \(seed)")
             }
         }
