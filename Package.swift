@@ -40,6 +40,10 @@ let package = Package(
             swiftSettings: common),
         // What the tests share; no product has it.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: common),
+        // What the decoders made of an input, for their tests and the fuzzer.
+        .target(
+            name: "DecoderTranscript", dependencies: ["AuditStream", "SockAuditCore"],
+            path: "Tests/DecoderTranscript", swiftSettings: common),
         .testTarget(
             name: "SockAuditCoreTests", dependencies: ["TestSupport", "SockAuditCore"], swiftSettings: common),
         .testTarget(
@@ -47,7 +51,9 @@ let package = Package(
             swiftSettings: common),
         .testTarget(
             name: "ReplayTests",
-            dependencies: ["TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore"],
+            dependencies: [
+                "DecoderTranscript", "TestSupport", "SockAuditRuntime", "AuditStream", "SockAuditCore",
+            ],
             swiftSettings: common),
         .testTarget(
             name: "DoctorTests",
@@ -70,7 +76,9 @@ let package = Package(
 
 // What must hold of every input is written once, in Tests/Fuzz/Properties: the fuzzer looks for inputs of which it
 // does not, and the tests hold those that it ever found, and its corpus, to it.
-let fuzzParts: [Target.Dependency] = ["SockAuditRuntime", "AuditStream", "SockAuditCore", "CAudit"]
+let fuzzParts: [Target.Dependency] = [
+    "DecoderTranscript", "SockAuditRuntime", "AuditStream", "SockAuditCore", "CAudit",
+]
 package.targets.append(
     isFuzzed
         ? .executableTarget(

@@ -1,4 +1,5 @@
 import AuditStream
+import DecoderTranscript
 import SockAuditCore
 import SockAuditRuntime
 

@@ -40,6 +40,16 @@ enum KeeperProperty {
             ? nil : "\(what): \(first.bytes.count) bytes of \(bytes.count)"
     }
 
+    private static func roundFault<Value: Sent>(
+        _ what: String, _ bytes: [UInt8], _ type: Value.Type, _ kind: UInt8 = KeeperMessage.done
+    ) -> String? {
+        roundFault(what, bytes, kind) { reader throws(WireReader.Damaged) in
+            try Value(&reader)
+        } _: {
+            $0.encode(to: &$1)
+        }
+    }
+
     /// To the keeper, before the monitor reads its first record.
     private static func orderFault(_ bytes: [UInt8]) -> String? {
         guard let order = read(bytes, { reader throws(WireReader.Damaged) in try KeeperOrder(&reader) })
@@ -95,36 +105,11 @@ enum KeeperProperty {
     /// To the monitor.
     private static func answerFault(_ bytes: [UInt8]) -> String? {
         decisionFault(bytes)
-            ?? roundFault("a report of rules", bytes, KeeperMessage.done) {
-                reader throws(WireReader.Damaged) in
-                try RuleInstaller.Report(&reader)
-            } _: {
-                $0.encode(to: &$1)
-            }
-            ?? roundFault("whose files they are", bytes, KeeperMessage.done) {
-                reader throws(WireReader.Damaged) in
-                try ExecutableFinder.Answer(&reader)
-            } _: {
-                $0.encode(to: &$1)
-            }
-            ?? roundFault("an inspection", bytes, KeeperMessage.done) {
-                reader throws(WireReader.Damaged) in
-                try RuleInstaller.Inspection(&reader)
-            } _: {
-                $0.encode(to: &$1)
-            }
-            ?? roundFault("a status", bytes, KeeperMessage.done) {
-                reader throws(WireReader.Damaged) in
-                try KernelStatus(&reader)
-            } _: {
-                $0.encode(to: &$1)
-            }
-            ?? roundFault("an error", bytes, KeeperMessage.failed) {
-                reader throws(WireReader.Damaged) in
-                try AuditError(&reader)
-            } _: {
-                $0.encode(to: &$1)
-            }
+            ?? roundFault("a report of rules", bytes, RuleInstaller.Report.self)
+            ?? roundFault("whose files they are", bytes, ExecutableFinder.Answer.self)
+            ?? roundFault("an inspection", bytes, RuleInstaller.Inspection.self)
+            ?? roundFault("a status", bytes, KernelStatus.self)
+            ?? roundFault("an error", bytes, AuditError.self, KeeperMessage.failed)
             ?? roundFault("what could not be undone", bytes, KeeperMessage.done) {
                 reader throws(WireReader.Damaged) in
                 try reader.list { reader throws(WireReader.Damaged) in try AuditError(&reader) }
@@ -152,3 +137,15 @@ enum KeeperProperty {
         return read(decision.encode()) == decision ? nil : "a decision reads otherwise than it was written"
     }
 }
+
+/// What reads and writes itself.
+private protocol Sent {
+    init(_ reader: inout WireReader) throws(WireReader.Damaged)
+    func encode(to out: inout WireWriter)
+}
+
+extension RuleInstaller.Report: Sent {}
+extension ExecutableFinder.Answer: Sent {}
+extension RuleInstaller.Inspection: Sent {}
+extension KernelStatus: Sent {}
+extension AuditError: Sent {}

@@ -1,5 +1,6 @@
 import AuditStream
 import CAudit
+import DecoderTranscript
 import Glibc
 import SockAuditCore
 
@@ -62,46 +63,12 @@ enum LiveProperty {
             RecordType.isRead(UInt16($0.type), titles: scripts || $0.type == AUDIT_PROCTITLE)
         }
         let fewer = all.filter { $0.type != AUDIT_EOE && (scripts || $0.type != AUDIT_PROCTITLE) }
-        let lane = try transcript(fewer, .lane, scripts: scripts)
-        let parser = try transcript(all, .auparse, scripts: scripts)
-        return lane.difference(parser)
-    }
-
-    private static func transcript(
-        _ messages: [(type: Int32, text: [UInt8])], _ kind: Transcript.Decoder, scripts: Bool
-    ) throws(AuditError) -> Transcript {
-        let names = NameTable()
-        let decoder = EventDecoder(names: names, ownPid: 102, wantsScripts: scripts)
-        var found: [AuditEvent] = []
-        var transcript = Transcript()
-        switch kind {
-        case .lane:
-            var lane = try FastLane(decoder: decoder, live: true)
-            // The decoders copy what they keep of a message.
-            for message in messages {
-                unsafe message.text.withUnsafeBytes {
-                    unsafe lane.push(type: UInt16(message.type), message: $0)
-                }
-            }
-            lane.flush()
-            lane.take { found += $0 }
-            transcript.counters = lane.counters
-        case .auparse:
-            var parser = try ParserReader(decoder: decoder)
-            // The decoders copy what they keep of a message.
-            for message in messages {
-                unsafe message.text.withUnsafeBytes {
-                    unsafe parser.push(type: UInt16(message.type), message: $0)
-                }
-            }
-            parser.pump()
-            parser.flush()
-            parser.take { found += $0 }
-            transcript.counters = decoder.counters
+        func sent(_ messages: [(type: Int32, text: [UInt8])]) -> [(type: UInt16, text: [UInt8])] {
+            messages.map { (UInt16($0.type), $0.text) }
         }
-        transcript.changes = decoder.takeChanges()
-        transcript.events = Transcript.texts(found, names)
-        return transcript
+        let lane = try Transcript(sent(fewer), .lane, scripts: scripts)
+        let parser = try Transcript(sent(all), .auparse, scripts: scripts)
+        return lane.difference(parser)
     }
 
     // MARK: in any way
