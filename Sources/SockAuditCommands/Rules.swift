@@ -34,7 +34,7 @@ struct Rules: ParsableCommand {
     func run() throws {
         try Outcome.exit { () throws(AuditError) in
             if clear {
-                let installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
+                var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
                 print("removed \(try installer.clear()) rules")
             } else if installed {
                 let control = try AuditControl()

@@ -6,10 +6,12 @@ import TestSupport
 struct AuditState: Equatable {
     /// Where a sockaudit remembers that it switched auditing on, until it is off again.
     static let marker = "/run/sockaudit.auditing-was-off"
+    /// By which sockaudits take turns; the last to leave takes it away.
+    static let lock = "/run/sockaudit.lock"
     /// What nobody may change; counters are not among them.
     static let names = [
         "enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time", "loginuid_immutable",
-        "marker",
+        "marker", "lock",
     ]
     var settings: [String: String] = [:]
     var rules: [String] = []
@@ -24,8 +26,10 @@ struct AuditState: Equatable {
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
             if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
         }
-        // C reads the path during the call alone.
-        state.settings["marker"] = unsafe access(marker, F_OK) == 0 ? "there" : "none"
+        for (name, path) in [("marker", marker), ("lock", lock)] {
+            // C reads the path during the call alone.
+            state.settings[name] = unsafe access(path, F_OK) == 0 ? "there" : "none"
+        }
         return state
     }
 
@@ -91,7 +95,7 @@ struct AuditState: Equatable {
         var found: [String] = []
         for name in Self.names where settings[name] != later.settings[name] {
             // A stranger's sockaudit switches auditing on and off at its own times.
-            if ["enabled", "marker"].contains(name) && !(foreign.isEmpty && later.foreign.isEmpty) {
+            if ["enabled", "marker", "lock"].contains(name) && !(foreign.isEmpty && later.foreign.isEmpty) {
                 continue
             }
             found.append("\(name) was \(settings[name] ?? "-") and is \(later.settings[name] ?? "-")")
@@ -106,8 +110,11 @@ struct AuditState: Equatable {
     func restore(from now: AuditState) {
         guard foreign.isEmpty && now.foreign.isEmpty else { return restoreRules(from: now) }
         restoreRules(from: now)
-        // C reads the path during the call alone.
-        if settings["marker"] != now.settings["marker"] { unsafe unlink(Self.marker) }
+        for (name, path) in [("marker", Self.marker), ("lock", Self.lock)]
+        where settings[name] != now.settings[name] {
+            // C reads the path during the call alone.
+            unsafe unlink(path)
+        }
         try? Self.forgetDeadReader()
         for name in Self.options.keys where settings[name] != now.settings[name] {
             if let value = settings[name] { try? Self.set(name, value) }

@@ -42,17 +42,6 @@ extension Live {
             #expect(before.changes(to: try AuditState.read()).isEmpty)
         }
 
-        /// Each finds them, and one of the two that the other has taken them out.
-        @Test func twoThatStartAtOnceSweepThem() throws {
-            let before = try AuditState.read()
-            _ = try killed()
-            let one = "\(Host.sockaudit) all --interval 0.5 --count 1 >/dev/null"
-            let both = try run("sh", ["-c", "\(one) & first=$!; \(one); echo $?; wait $first; echo $?"])
-            let codes = both.out.split(separator: "\n").compactMap { Int($0) }
-            #expect(codes.count == 2 && codes.allSatisfy { [0, 4].contains($0) }, "\(both.out) \(both.err)")
-            try eventually("all is as before") { before.changes(to: try AuditState.read()).isEmpty }
-        }
-
         /// Signals that end a program which says nothing of them.
         @Test(arguments: [SIGUSR1, SIGALRM, SIGXCPU])
         func aKeeperThatIsSignalledEndsInOrder(_ signal: Int32) throws {

@@ -32,7 +32,9 @@ extension CallFilter {
             "statfs", "sendto", "sendmsg", "bind", "setsockopt", "getsockname", "pidfd_open", "setsid",
         ]
         let netlink = ("socket", Condition.oneOf(argument: 0, [UInt32(AF_NETLINK)]))
-        return try filter((plain + more).map { ($0, nil) } + limited(pid) + [netlink], machine)
+        // Locks, by which the sockaudits of a host take turns (``OtherRuns``).
+        let own = limited(pid, descriptors: [F_GETLK, F_SETLK]) + [netlink]
+        return try filter((plain + more).map { ($0, nil) } + own, machine)
     }
 
     private static func filter(
@@ -70,7 +72,7 @@ extension CallFilter {
         "kcmp",
     ]
 
-    private static func limited(_ pid: Int32) -> [(String, Condition?)] {
+    private static func limited(_ pid: Int32, descriptors more: [Int32] = []) -> [(String, Condition?)] {
         let itself = Condition.oneOf(argument: 0, [UInt32(bitPattern: pid)])
         return [
             // No new code.
@@ -86,7 +88,9 @@ extension CallFilter {
             // None that has signals sent to others (F_SETOWN).
             (
                 "fcntl",
-                .oneOf(argument: 1, [F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC].map { UInt32($0) })
+                .oneOf(
+                    argument: 1,
+                    ([F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC] + more).map { UInt32($0) })
             ),
             // To stop, or to end, itself.
             ("kill", itself), ("tgkill", itself),

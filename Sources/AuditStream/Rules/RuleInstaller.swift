@@ -13,8 +13,10 @@ public struct RuleInstaller: ~Copyable {
     var removedByOthers = 0
     /// Rules that hid something before we came: told of once, at the start.
     var hidingBefore: [KernelRule] = []
-    private var switchedOn = false
-    private var daemonBefore: UInt32 = 0
+    /// Auditing was off before this run, or before those that were here when it came: the daemon of then, or
+    /// 0. Nil when it was on.
+    private var wasOffBeside: UInt32?
+    private var others = OtherRuns()
     private var done = false
     /// The rules are the administrator's: none goes in, none goes out.
     var isObserver = false
@@ -53,9 +55,7 @@ public struct RuleInstaller: ~Copyable {
 
     deinit {
         // The last resort; every ordinary way out calls `remove` and hears what failed.
-        if !done {
-            _ = Self.takeOut(control, installed, switchOff: switchedOn, daemonBefore, isSockaudit)
-        }
+        if !done { _ = Self.takeOut(control, installed, wasOffBeside, others, isSockaudit) }
     }
 
     /// See ``AuditControl/poke()``.
@@ -81,12 +81,13 @@ public struct RuleInstaller: ~Copyable {
     ///
     /// - Parameter force: go on although a failure would panic the kernel.
     public mutating func install(_ plan: RulePlan, force: Bool) throws(AuditError) -> Report {
+        others.enter()
+        defer { others.endTurn() }
         var report = Report()
         let status = try control.status()
         report.before = status
         var existing = try control.rules()
         let review = RuleReview(existing: existing)
-        daemonBefore = status.daemon
         report.findings += try HostChecks.check(status, review, plan, force: force)
         for (rule, owner) in review.ours where !isSockaudit(owner) {
             if try Self.delete(rule, control) { report.swept += 1 }
@@ -100,17 +101,17 @@ public struct RuleInstaller: ~Copyable {
             try put(plan.rules, cleared, &report)
             if status.enabled == 0 && !plan.rules.isEmpty {
                 try control.setEnabled(1)
-                SwitchMarker.set()
+                SwitchMarker.set(beside: status.daemon)
+                wasOffBeside = status.daemon
                 report.switchedOn = true
-            }
-            // Ours, or that of a run that was killed or is still there: the last to leave clears it.
-            let others = review.ours.contains { isSockaudit($0.owner) }
-            if SwitchMarker.exists && !report.switchedOn && report.swept == 0 && !others {
-                // Nobody is left whom the marker could speak for: auditing is on for someone else.
+            } else if report.swept > 0 || Self.areThere(others, review, isSockaudit) {
+                // A run that was killed or is still there may have: the last to leave switches it off.
+                wasOffBeside = SwitchMarker.daemon
+            } else {
+                // Nobody is left whom a marker could speak for: auditing is on for someone else.
                 SwitchMarker.clear()
             }
-            switchedOn = SwitchMarker.exists
-            if report.switchedOn { switchedOn = true }
+            if !plan.rules.isEmpty { others.stay() }
             report.rules = try texts()
         } catch {
             _ = remove()
@@ -179,10 +180,19 @@ public struct RuleInstaller: ~Copyable {
     public mutating func remove() -> [AuditError] {
         guard !done else { return [] }
         done = true
-        let failures = Self.takeOut(control, installed, switchOff: switchedOn, daemonBefore, isSockaudit)
+        others.enter()
+        let failures = Self.takeOut(control, installed, wasOffBeside, others, isSockaudit)
+        others.leave()
         installed = []
-        switchedOn = false
+        wasOffBeside = nil
         return failures
+    }
+
+    /// Other sockaudits need auditing on: they say so, or, where they could not, have rules in.
+    private static func areThere(
+        _ others: borrowing OtherRuns, _ review: RuleReview, _ isSockaudit: (Int32) -> Bool
+    ) -> Bool {
+        others.areThere || review.ours.contains { isSockaudit($0.owner) }
     }
 
     /// - Returns: false when someone else was first, another sockaudit that begins just now: what we wanted.
@@ -199,21 +209,20 @@ public struct RuleInstaller: ~Copyable {
     }
 
     private static func takeOut(
-        _ control: borrowing AuditControl, _ rules: [KernelRule], switchOff: Bool, _ daemonBefore: UInt32,
-        _ isSockaudit: (Int32) -> Bool
+        _ control: borrowing AuditControl, _ rules: [KernelRule], _ wasOffBeside: UInt32?,
+        _ others: borrowing OtherRuns, _ isSockaudit: (Int32) -> Bool
     ) -> [AuditError] {
         var failures: [AuditError] = []
         for rule in rules.reversed() {
             do { _ = try delete(rule, control) } catch { failures.append(error) }
         }
-        guard switchOff else { return failures }
+        guard let wasOffBeside else { return failures }
         do {
-            // Another sockaudit still needs it and will clear the marker; a daemon that came after
-            // us switched auditing on for itself.
-            let others = RuleReview(existing: try control.rules()).ours
-            guard !others.contains(where: { isSockaudit($0.owner) }) else { return failures }
+            // They still need it, and the last of them does what follows.
+            if areThere(others, RuleReview(existing: try control.rules()), isSockaudit) { return failures }
             let status = try control.status()
-            if status.enabled == 1 && (status.daemon == 0 || status.daemon == daemonBefore) {
+            // A daemon that came since switched auditing on for itself.
+            if status.enabled == 1 && (status.daemon == 0 || status.daemon == wasOffBeside) {
                 try control.setEnabled(0)
             }
             SwitchMarker.clear()
@@ -223,17 +232,18 @@ public struct RuleInstaller: ~Copyable {
 
     /// Removes the rules that a sockaudit put in and that no running one owns.
     /// - Returns: how many were removed.
-    public func clear() throws(AuditError) -> Int {
+    public mutating func clear() throws(AuditError) -> Int {
+        others.enter()
+        defer { others.leave() }
         var removed = 0
         for (rule, owner) in RuleReview(existing: try control.rules()).ours where !isSockaudit(owner) {
             if try Self.delete(rule, control) { removed += 1 }
         }
         // A killed run may have switched auditing on as well.
-        if removed > 0 && SwitchMarker.exists {
-            let status = try control.status()
-            if let failure = Self.takeOut(control, [], switchOff: status.daemon == 0, 0, isSockaudit).first {
-                throw failure
-            }
+        if removed > 0,
+            let failure = Self.takeOut(control, [], SwitchMarker.daemon, others, isSockaudit).first
+        {
+            throw failure
         }
         return removed
     }
