@@ -35,7 +35,7 @@ struct Rules: ParsableCommand {
         try Outcome.exit { () throws(AuditError) in
             if clear {
                 var installer = try RuleInstaller(isSockaudit: { ProcScanner.isSockaudit($0) })
-                print("removed \(try installer.clear()) rules")
+                print("removed \(Counted.text(try installer.clear(), "rule", "rules"))")
             } else if installed {
                 let control = try AuditControl()
                 let rules = try control.rules().filter { $0.keys.contains(RulePlan.key) }

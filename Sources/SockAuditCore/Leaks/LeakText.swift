@@ -122,7 +122,7 @@ enum LeakWords {
         func id(_ name: String, _ value: UInt32) -> String {
             "\(name) " + (value == AuditEvent.unset ? "unset" : "\(value)")
         }
-        var words = [row.pid > 0 ? "pid \(row.pid)" : "\(row.processes) processes"]
+        var words = [row.pid > 0 ? "pid \(row.pid)" : Counted.text(row.processes, "process", "processes")]
         words += [id("uid", row.uid), id("auid", row.auid), id("session", row.session)]
         if !row.exe.isEmpty { words.append(Escaping.short(row.exe, columns: 2 * Escaping.nameColumns)) }
         return words
@@ -135,6 +135,6 @@ enum LeakWords {
     }
 
     static func unreadable(_ count: Int) -> String {
-        "the addresses of \(count) sockets could not be read: /proc/PID/net or /proc/PID/ns of their processes is closed to us (CAP_SYS_PTRACE, hidepid), or they have just ended"
+        "the addresses of \(Counted.text(count, "socket", "sockets")) could not be read: /proc/PID/net or /proc/PID/ns of their processes is closed to us (CAP_SYS_PTRACE, hidepid), or they have just ended"
     }
 }

@@ -41,14 +41,14 @@ public struct LossTracker: Equatable, Sendable {
             reasons.append(
                 Reason(
                     .kernelLost, count: kernelLost,
-                    "the kernel lost \(kernelLost) audit records since \(clock(since)), and the totals are lower bounds from then on; raise the backlog limit (auditctl -b) or narrow the rules"
+                    "the kernel lost \(Counted.text(kernelLost, "audit record", "audit records")) since \(clock(since)), and the totals are lower bounds from then on; raise the backlog limit (auditctl -b) or narrow the rules"
                 ))
         }
         if overruns > 0, let since = overrunSince {
             reasons.append(
                 Reason(
                     .streamOverrun, count: overrunDropped,
-                    "our receive buffer was full \(overruns) times since \(clock(since)), \(overrunDropped) messages were dropped, and the totals are lower bounds from then on"
+                    "our receive buffer was full \(overruns == 1 ? "once" : "\(overruns) times") since \(clock(since)), \(Counted.text(overrunDropped, "message was", "messages were")) dropped, and the totals are lower bounds from then on"
                 ))
         }
         return reasons

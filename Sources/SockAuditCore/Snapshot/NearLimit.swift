@@ -50,7 +50,9 @@ public enum NextLook {
             return nil
         }
         return say(
-            row, "holds \(held(row)) sockets; in this interval \(grown(row)) more came than were closed")
+            row,
+            "holds \(Counted.text(held(row), "socket", "sockets")); in this interval \(grown(row)) more came than were closed"
+        )
     }
 
     private static func say(_ row: Row, _ what: String) -> String {

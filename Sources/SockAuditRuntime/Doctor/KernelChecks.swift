@@ -162,7 +162,8 @@ enum KernelChecks {
         let id = "lost"
         guard status.lost > 0 else { return .pass(id, "The kernel has lost no record since it booted.") }
         return .warn(
-            id, "The kernel has lost \(status.lost) records since it booted or was told to count anew.",
+            id,
+            "The kernel has lost \(Counted.text(Int(status.lost), "record", "records")) since it booted or was told to count anew.",
             remedy:
                 "If that number grows without us, this host is beyond what its queue or daemon takes: auditctl -b 8192, and fewer rules. auditctl --reset-lost counts anew."
         )

@@ -106,7 +106,7 @@ enum MeasureChecks {
     static func harm(_ run: MeasuredRun) -> DoctorCheck {
         if run.lost > 0 {
             return .warn(
-                "measured_harm", "The kernel lost \(run.lost) records meanwhile.",
+                "measured_harm", "The kernel lost \(Counted.text(run.lost, "record", "records")) meanwhile.",
                 remedy: "Raise the backlog (auditctl -b 8192).")
         }
         if !run.steps.isEmpty {

@@ -16,7 +16,7 @@ enum ProcessChecks {
         let (count, names) = (facts.older.count, OlderProcesses.names(facts.older))
         return .warn(
             id,
-            "\(count == 1 ? "1 process" : "\(count) processes") in scope began before auditing did and will never be seen: \(names).",
+            "\(Counted.text(count, "process", "processes")) in scope began before auditing did and will never be seen: \(names).",
             remedy: "Restart them, or boot with audit=1.")
     }
 

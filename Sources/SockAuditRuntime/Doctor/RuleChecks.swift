@@ -11,7 +11,7 @@ enum RuleChecks {
     static func scope(_ facts: DoctorFacts) -> DoctorCheck {
         let id = "scope"
         let count = facts.inScope.count
-        let now = count == 1 ? "1 process is in scope now" : "\(count) processes are in scope now"
+        let now = Counted.text(count, "process is", "processes are") + " in scope now"
         switch facts.answer {
         case .files(let files):
             let names = files.map { Escaping.visible($0) }.joined(separator: " ")
@@ -61,7 +61,8 @@ enum RuleChecks {
         if stale.isEmpty { return .pass(id, "No rules of a killed sockaudit are left.") }
         let owners = Set(stale.map(\.owner)).sorted().map(String.init).joined(separator: ", ")
         return .warn(
-            id, "\(stale.count) rules of a sockaudit that was killed (pid \(owners)) are left.",
+            id,
+            "\(Counted.text(stale.count, "rule", "rules")) of a sockaudit that was killed (pid \(owners)) \(stale.count == 1 ? "is" : "are") left.",
             remedy: "Remove them: sudo sockaudit rules --clear. The next start does it too.")
     }
 

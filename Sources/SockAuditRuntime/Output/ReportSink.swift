@@ -38,7 +38,7 @@ public struct ReportSink: ~Copyable {
                 .reportGap, count: gaps,
                 "\(missing) from the report: \(SystemText.error(lastError))")
     }
-    private var missing: String { gaps == 1 ? "1 table is missing" : "\(gaps) tables are missing" }
+    private var missing: String { Counted.text(gaps, "table is missing", "tables are missing") }
     private var isFailing = false
     private var lastError: Int32 = 0
 

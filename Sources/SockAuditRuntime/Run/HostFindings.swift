@@ -49,7 +49,7 @@ struct HostFindings {
             + (settings.scope.isAll
                 ? "all processes" : settings.scope.labels.map { Escaping.visible($0) }.joined(separator: " "))
         if !scopeNote.isEmpty { text += " (\(scopeNote))" }
-        text += ", \(mode.rawValue) mode, \(report.added) rules"
+        text += ", \(mode.rawValue) mode, \(Counted.text(report.added, "rule", "rules"))"
         if report.shared > 0 { text += " and \(report.shared) that were there already" }
         text +=
             ", \(settings.source == .unicast ? "unicast" : "multicast") with \(buffer >> 20) MiB of buffer"
@@ -113,7 +113,7 @@ struct HostFindings {
     private static func olderThanAudit(_ processes: [ProcScanner.Running]) -> Reason {
         Reason(
             .olderThanAudit, count: processes.count,
-            "\(processes.count) processes began before auditing did and are never seen (boot with audit=1, or restart them): \(OlderProcesses.names(processes))"
+            "\(Counted.text(processes.count, "process", "processes")) began before auditing did and will not be seen (boot with audit=1, or restart them): \(OlderProcesses.names(processes))"
         )
     }
 }

@@ -12,12 +12,17 @@ extension Monitor {
             reasons.append(
                 Reason(
                     .missingSerials, count: count,
-                    "\(count) events never arrived: their serials are missing from the stream"))
+                    Counted.text(
+                        count, "event never arrived: its serial is", "events never arrived: their serials are"
+                    )
+                        + " missing from the stream"))
         }
         let malformed = pipeline.counters.malformed
         if malformed > 0 {
             reasons.append(
-                Reason(.malformed, count: malformed, "\(malformed) records could not be understood"))
+                Reason(
+                    .malformed, count: malformed,
+                    Counted.text(malformed, "record", "records") + " could not be understood"))
         }
         switch settings.mode {
         case .light:
@@ -42,7 +47,7 @@ extension Monitor {
             reasons.append(
                 Reason(
                     .behind, count: lostAtEnd,
-                    "the kernel lost \(lostAtEnd) records about when the audit daemon ended, which nobody took any more"
+                    "the kernel lost \(Counted.text(lostAtEnd, "record", "records")) about when the audit daemon ended, which nobody took any more"
                 ))
         }
         var drift = rows.reduce(0) { $0 + $1.drift }
@@ -53,14 +58,15 @@ extension Monitor {
             reasons.append(
                 Reason(
                     .behind, count: late,
-                    "the audit daemon ended before the records of \(late) sockets had come; /proc tells of them"
+                    "the audit daemon ended before the records of \(Counted.text(late, "socket", "sockets")) had come; /proc tells of them"
                 ))
         }
         if drift > 0 {
             reasons.append(
                 Reason(
                     .procDrift, count: drift,
-                    "/proc put \(drift) sockets right that no record explains; see Drift"))
+                    "/proc put \(Counted.text(drift, "socket", "sockets")) right that no record explains; see Drift"
+                ))
         }
         if behind {
             reasons.append(
@@ -73,21 +79,23 @@ extension Monitor {
             reasons.append(
                 Reason(
                     .ioUring, count: rings,
-                    "\(rings) processes use or used io_uring, whose sockets leave no audit record"))
+                    Counted.text(rings, "process uses", "processes use")
+                        + " or used io_uring, whose sockets leave no audit record"))
         }
         let unsure = ledger.unsure
         if unsure.sockets > 0 {
             reasons.append(
                 Reason(
                     .threadOrder, count: unsure.sockets,
-                    "threads of \(unsure.processes) processes used numbers twice within one clock tick: up to \(unsure.sockets) of their closes may be releases"
+                    "threads of \(Counted.text(unsure.processes, "process", "processes")) used numbers twice within one clock tick: up to \(unsure.sockets) of their closes may be releases"
                 ))
         }
         if settlement.waiting > 0 {
             reasons.append(
                 Reason(
                     .behind, count: settlement.waiting,
-                    "\(settlement.waiting) sockets are gone whose process is in the middle of a call: the records may still come"
+                    Counted.text(settlement.waiting, "socket is", "sockets are")
+                        + " gone whose process is in the middle of a call: the records may still come"
                 ))
         }
         if let unreadable = Self.unreadable(settlement) { reasons.append(unreadable) }
@@ -109,11 +117,13 @@ extension Monitor {
         if let trouble = ProcAccess.trouble() {
             return Reason(
                 .unreadable, count: max(1, count),
-                "/proc cannot be read: \(trouble); what \(count) processes hold is as the records tell it")
+                "/proc cannot be read: \(trouble); what \(Counted.text(count, "process holds", "processes hold")) is as the records tell it"
+            )
         }
         guard count > 0 else { return nil }
         return Reason(
             .unreadable, count: count,
-            "the descriptors of \(count) processes cannot be read in /proc (hidepid?)")
+            "the descriptors of \(Counted.text(count, "process", "processes")) cannot be read in /proc (hidepid?)"
+        )
     }
 }

@@ -129,7 +129,8 @@ public struct Monitor: ~Copyable {
     private mutating func announce(_ report: RuleInstaller.Report) {
         for finding in report.findings { messages.error(finding.text) }
         if report.swept > 0 {
-            messages.note("removed \(report.swept) rules that a killed sockaudit had left.")
+            messages.note(
+                "removed \(Counted.text(report.swept, "rule", "rules")) that a killed sockaudit had left.")
         }
         let manager = ServiceManager()
         confine()

@@ -53,7 +53,7 @@ struct SampleRun {
                 ),
                 Reason(
                     .threadOrder, count: 2,
-                    "threads of 1 processes used numbers twice within one clock tick: up to 2 of their closes may be releases"
+                    "threads of 1 process used numbers twice within one clock tick: up to 2 of their closes may be releases"
                 ),
             ]
             let rows = Self.names.indices.map { Self.row($0, table, of: tables) }
