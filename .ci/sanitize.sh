@@ -55,10 +55,17 @@ for kind in $kinds; do
         tests --skip ReplayMemory "$@"
     else
         tests --skip LiveKernelTests --skip ReplayMemory
+        # A monitor in its cage cannot be looked through for leaks, nor write its report: it ends with 66.
+        export ASAN_OPTIONS="$common:detect_leaks=0"
         if [ "$(id -u)" = 0 ]; then tests --filter "$live"; fi
     fi
     for report in "$reports"/*; do
         [ -e "$report" ] || continue
+        # The keeper is caged as well, in every test.
+        if grep -qa 'LeakSanitizer has encountered a fatal error' "$report" \
+            && ! grep -qaE 'ERROR: AddressSanitizer|runtime error' "$report"; then
+            continue
+        fi
         bad=1
         printf '\n---- %s\n' "$report" >&2
         cat "$report" >&2

@@ -82,7 +82,8 @@ public struct RuleInstaller: ~Copyable {
     /// - Parameter force: go on although a failure would panic the kernel.
     public mutating func install(_ plan: RulePlan, force: Bool) throws(AuditError) -> Report {
         others.enter()
-        defer { others.endTurn() }
+        // Without rules there is nothing that it needs.
+        defer { if plan.rules.isEmpty { others.leave() } else { others.endTurn() } }
         var report = Report()
         let status = try control.status()
         report.before = status
