@@ -17,7 +17,7 @@ struct OtherRuns: ~Copyable {
 
     private var fd: Int32 = -1
 
-    deinit { if fd >= 0 { close(fd) } }
+    deinit { end() }
 
     /// Waits until no other is changing rules. One that is stopped in the middle holds nobody up for good:
     /// after three seconds it goes on all the same.
@@ -55,11 +55,15 @@ struct OtherRuns: ~Copyable {
 
     /// Ends turn and presence.
     mutating func leave() {
+        end()
+        fd = -1
+    }
+
+    private func end() {
         guard fd >= 0 else { return }
         // C reads the path during the call alone.
         if isCurrent && lock(.turn, F_WRLCK) && !areThere { unsafe unlink(Self.path) }
         close(fd)
-        fd = -1
     }
 
     private func lock(_ part: Part, _ type: Int32) -> Bool {
