@@ -67,9 +67,17 @@ struct MemoryRun {
         reader.standardOutput = table
         try writer.run()
         try reader.run()
-        // Its first bytes: it has read everything, and waits for us when the pipe is full.
+        // Until its first bytes: then it has read everything, and waits for us when the pipe is full; after a
+        // small table it may be gone at once.
+        var peak = 0
+        var waiting = pollfd(
+            fd: table.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        repeat {
+            peak = max(peak, Self.peak(reader.processIdentifier))
+            // One is given.
+        } while unsafe poll(&waiting, 1, 2) == 0
         let first = table.fileHandleForReading.availableData
-        var peak = Self.peak(reader.processIdentifier)
+        peak = max(peak, Self.peak(reader.processIdentifier))
         var output = first
         while true {
             let more = table.fileHandleForReading.availableData
