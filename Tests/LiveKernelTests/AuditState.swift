@@ -4,10 +4,10 @@ import TestSupport
 
 /// The kernel's audit settings and rules, as auditctl says them.
 struct AuditState: Equatable {
-    /// Where a sockaudit remembers that it switched auditing on, until it is off again.
-    static let marker = "/run/sockaudit.auditing-was-off"
     /// By which sockaudits take turns; the last to leave takes it away.
     static let lock = "/run/sockaudit.lock"
+    /// Files of sockaudits; the marker is where one remembers that it switched auditing on, until it is off again.
+    private static let files = ["marker": "/run/sockaudit.auditing-was-off", "lock": lock]
     /// What nobody may change; counters are not among them.
     static let names = [
         "enabled", "failure", "pid", "rate_limit", "backlog_limit", "backlog_wait_time", "loginuid_immutable",
@@ -26,7 +26,7 @@ struct AuditState: Equatable {
         for rule in list.out.split(separator: "\n").map(String.init) where rule.hasPrefix("-") {
             if isForeign(rule) { state.foreign.append(rule) } else { state.rules.append(rule) }
         }
-        for (name, path) in [("marker", marker), ("lock", lock)] {
+        for (name, path) in files {
             // C reads the path during the call alone.
             state.settings[name] = unsafe access(path, F_OK) == 0 ? "there" : "none"
         }
@@ -110,8 +110,7 @@ struct AuditState: Equatable {
     func restore(from now: AuditState) {
         guard foreign.isEmpty && now.foreign.isEmpty else { return restoreRules(from: now) }
         restoreRules(from: now)
-        for (name, path) in [("marker", Self.marker), ("lock", Self.lock)]
-        where settings[name] != now.settings[name] {
+        for (name, path) in Self.files where settings[name] != now.settings[name] {
             // C reads the path during the call alone.
             unsafe unlink(path)
         }

@@ -11,9 +11,7 @@ extension Live {
 
         /// What an administrator would load, under a key of the tests.
         private static func rules() throws -> [String] {
-            let printed = try run(program, ["rules", "--plugin"])
-            #expect(printed.code == 0, "\(printed.err)")
-            return printed.out.split(separator: "\n").filter { $0.hasPrefix("-a") }
+            try Host.printedRules(["--plugin"], of: program)
                 .map { $0.replacingOccurrences(of: "key=sockaudit", with: "key=sockaudit-live-test") }
         }
 

@@ -48,8 +48,7 @@ extension Live {
             let files = FileManager.default
             // Of nobody else: what is written between the copy and the emptying is lost, to logrotate as well.
             let program = URL(fileURLWithPath: Host.workload("counter")).resolvingSymlinksInPath().path
-            let rules = try run(Host.sockaudit, ["rules", "all"])
-            let lines = rules.out.split(separator: "\n").filter { $0.hasPrefix("-a") }
+            let lines = try Host.printedRules()
                 .map {
                     $0.replacingOccurrences(
                         of: "-F key=sockaudit", with: "-F exe=\(program) -F key=sockaudit-live-test")

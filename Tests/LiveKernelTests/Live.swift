@@ -23,6 +23,13 @@ enum Host {
     static let workloads =
         ProcessInfo.processInfo.environment["SOCKAUDIT_WORKLOADS"] ?? repository + "/.build/workloads"
 
+    /// The rules that `sockaudit rules` prints, as auditctl takes them.
+    static func printedRules(_ words: [String] = ["all"], of program: String = sockaudit) throws -> [String] {
+        let printed = try run(program, ["rules"] + words)
+        #expect(printed.code == 0, "\(printed.err)")
+        return printed.out.split(separator: "\n").map(String.init).filter { $0.hasPrefix("-a ") }
+    }
+
     static var canRun: Bool { reasonNotToRun == nil }
 
     /// Looked for once, and said once.

@@ -6,19 +6,13 @@ import Testing
 extension Live {
     /// Sockaudits that begin and end beside each other: whoever leaves last leaves the host as it was.
     @Suite struct SeveralRuns {
-        /// Rules of an administrator's that bring all that ours would, so that no run has any of its own.
-        private static func shared() throws -> [String] {
-            let printed = try run(Host.sockaudit, ["rules", "all"])
-            #expect(printed.code == 0, "\(printed.err)")
-            return printed.out.split(separator: "\n").map(String.init).filter { $0.hasPrefix("-a ") }
-        }
-
-        /// The kernel's rules do not tell that there are others.
+        /// With an administrator's rules that bring all that ours would, no run has any of its own: the kernel's
+        /// rules do not tell that there are others.
         @Test(arguments: [true, false])
         func theLastOneSwitchesAuditingOff(_ firstEndsFirst: Bool) throws {
             let before = try AuditState.read()
             try #require(!before.isEnabled, "auditing is off before")
-            try AuditState.with(try Self.shared()) {
+            try AuditState.with(try Host.printedRules()) {
                 let with = try AuditState.read()
                 var runs = [try Watched(), try Watched()]
                 for watched in runs { #expect(watched.line.contains(" 0 rules and "), "\(watched.line)") }
@@ -37,9 +31,7 @@ extension Live {
         @Test func manyThatStartAndEndAtOnce() throws {
             let before = try AuditState.read()
             for _ in 0..<4 {
-                let killed = try Watched()
-                kill(try killed.keeper, SIGKILL)
-                #expect(try killed.child.wait() == 2)
+                try Watched().killKeeper()
                 let runs = try (0..<4).map { index in
                     let length = ["--interval", "0.3", "--count", "\(1 + index % 2)"]
                     return try Child(Host.sockaudit, ["all", "--format", "json"] + length)
@@ -57,9 +49,7 @@ extension Live {
             let before = try AuditDaemon.stateBefore()
             try #require(!before.isEnabled, "auditing is off before")
             defer { _ = try? run("auditctl", ["-e", "0"]) }
-            let killed = try Watched()
-            kill(try killed.keeper, SIGKILL)
-            #expect(try killed.child.wait() == 2)
+            try Watched().killKeeper()
             let daemon = try AuditDaemon()
             let watched = try Watched()
             #expect(watched.child.err.contains("rules that a killed sockaudit had left"))

@@ -15,8 +15,7 @@ extension Live {
             let pid = watched.pid
             let rules = try AuditState.read().rules(of: pid)
             #expect(!rules.isEmpty)
-            kill(try watched.keeper, SIGKILL)
-            #expect(try watched.child.wait() == 2)
+            try watched.killKeeper()
             #expect(watched.child.err.contains("rules --clear"), "\(watched.child.err)")
             #expect(try AuditState.read().rules(of: pid) == rules)
             return pid
@@ -120,9 +119,7 @@ extension Live {
         }
 
         @Test func theRulesFileLoadsAndIsUsed() throws {
-            let printed = try run(Host.sockaudit, ["rules", "all"])
-            #expect(printed.code == 0)
-            let rules = printed.out.split(separator: "\n").map(String.init).filter { $0.hasPrefix("-a ") }
+            let rules = try Host.printedRules()
             #expect(!rules.isEmpty)
             try AuditState.with(rules) {
                 let watched = try Watched()

@@ -57,6 +57,12 @@ final class Watched {
             return keeper
         }
     }
+    /// So that its rules stay, and auditing on.
+    func killKeeper(location: SourceLocation = #_sourceLocation) throws {
+        kill(try keeper, SIGKILL)
+        #expect(try child.wait() == 2, sourceLocation: location)
+    }
+
     var tables: [Table] { get throws { try child.outLines.map(Table.parse) } }
 
     func waitTables(_ count: Int) throws {

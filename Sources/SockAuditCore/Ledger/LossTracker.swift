@@ -48,7 +48,7 @@ public struct LossTracker: Equatable, Sendable {
             reasons.append(
                 Reason(
                     .streamOverrun, count: overrunDropped,
-                    "our receive buffer was full \(overruns == 1 ? "once" : "\(overruns) times") since \(clock(since)), \(Counted.text(overrunDropped, "message was", "messages were")) dropped, and the totals are lower bounds from then on"
+                    "our receive buffer was full \(Counted.times(overruns)) since \(clock(since)), \(Counted.text(overrunDropped, "message was", "messages were")) dropped, and the totals are lower bounds from then on"
                 ))
         }
         return reasons

@@ -3,4 +3,7 @@ public enum Counted {
     public static func text(_ count: Int, _ one: String, _ many: String) -> String {
         "\(count) \(count == 1 ? one : many)"
     }
+
+    /// "once", "2 times".
+    public static func times(_ count: Int) -> String { count == 1 ? "once" : "\(count) times" }
 }

@@ -95,11 +95,11 @@ public enum DiffText {
         let shown = diff.names.filter { $0.change != .same || $0.old != $0.new }
         if !shown.isEmpty { text += "\n" + table(shown) }
         let same = diff.names.count - shown.count
-        let differ = shown.count == 1 ? "1 name differs" : "\(shown.count) names differ"
-        text += "\n\(differ), \(same) \(same == 1 ? "is" : "are") the same\n"
+        let differ = Counted.text(shown.count, "name differs", "names differ")
+        text += "\n\(differ), \(Counted.text(same, "is", "are")) the same\n"
         if let limit = diff.limit {
             let over = diff.names.filter { $0.growth >= limit }.count
-            text += "StillOPEN grew by \(limit) or more: \(over) name\(over == 1 ? "" : "s")\n"
+            text += "StillOPEN grew by \(limit) or more: \(Counted.text(over, "name", "names"))\n"
         }
         return text
     }

@@ -40,8 +40,7 @@ enum DoctorOutput {
 
     private static func conclusion(_ report: DoctorReport) -> String {
         func count(_ status: DoctorCheck.Status, _ word: String) -> String {
-            let number = report.checks.count { $0.status == status }
-            return "\(number) \(word)\(number == 1 ? "" : "s")"
+            Counted.text(report.checks.count { $0.status == status }, word, word + "s")
         }
         return switch report.result {
         case .fine: "This host can be audited."

@@ -107,7 +107,7 @@ extension Monitor {
         let step = TimeText.seconds(Double((abs(shifts.lastStep) + 5) / 10) / 100)
         return Reason(
             .clockSet, count: shifts.count,
-            "the clock was set \(shifts.count == 1 ? "once" : "\(shifts.count) times") since the start, last \(shifts.lastStep < 0 ? "back" : "forward") by \(step) s: intervals and durations do not go by it"
+            "the clock was set \(Counted.times(shifts.count)) since the start, last \(shifts.lastStep < 0 ? "back" : "forward") by \(step) s: intervals and durations do not go by it"
         )
     }
 

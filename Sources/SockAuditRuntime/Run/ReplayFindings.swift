@@ -43,7 +43,7 @@ struct ReplayFindings {
         )
         add(
             .inputDamaged, gaps,
-            "\(gaps == 1 ? "once" : "\(gaps) times") a log was rotated away or emptied before all of it was read, and the totals are lower bounds"
+            "\(Counted.times(gaps)) a log was rotated away or emptied before all of it was read, and the totals are lower bounds"
         )
         let others = lines.foreign + lines.unstamped
         add(.skippedLines, others, Self.noRecords(others))

@@ -182,7 +182,7 @@ public struct TablePrinter: ~Copyable {
             isTroubled = true
             gap = Reason(
                 .reportGap, count: end.missing,
-                "\(end.missing) earlier table\(end.missing == 1 ? "" : "s") could not be written to the report: \(SystemText.error(error.errno))"
+                "\(Counted.text(end.missing, "earlier table", "earlier tables")) could not be written to the report: \(SystemText.error(error.errno))"
             )
         }
         return .written
